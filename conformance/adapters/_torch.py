@@ -1,0 +1,103 @@
+"""What the adapters on PyTorch share: arrays to tensors and back, and the loss itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import ml_dtypes
+import numpy as np
+import torch
+from torch.nn import functional
+
+from conformance.adapters.base import LossAdapter
+from conformance.model import OPERATIONS, Computed
+
+if TYPE_CHECKING:
+    from conformance.model import Question
+
+
+def to_tensor(array: np.ndarray[Any, Any], device: str) -> torch.Tensor:
+    """A copy on ``device``; PyTorch and ml_dtypes share only the bits of bfloat16."""
+    if array.dtype == ml_dtypes.bfloat16:
+        return torch.tensor(array.view(np.int16), device=device).view(torch.bfloat16)
+    return torch.tensor(array, device=device)
+
+
+def to_array(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
+    """A copy as a NumPy array."""
+    host = tensor.detach().cpu().contiguous()
+    if host.dtype == torch.bfloat16:
+        bits: np.ndarray[Any, Any] = host.view(torch.int16).numpy()
+        return np.array(bits.view(ml_dtypes.bfloat16))
+    array: np.ndarray[Any, Any] = host.numpy()
+    return np.array(array)
+
+
+class Tensors:
+    """A question as tensors: the differentiated input, the targets, the rest.
+
+    Attributes:
+        question: Where they came from.
+        input: Logits or probabilities; a leaf that requires its gradient.
+        targets: A leaf that requires its gradient where the question asks for it.
+    """
+
+    def __init__(self, question: Question) -> None:
+        self.question = question
+        tensors = {name: to_tensor(a, question.device) for name, a in question.inputs.items()}
+        self.input = tensors.pop(OPERATIONS[question.operation].inputs[0]).requires_grad_()
+        self.targets = tensors.pop("targets")
+        self.targets.requires_grad_("targets_grad" in question.outputs)
+        self._weight = tensors.get("weight")
+        self._pos_weight = tensors.get("pos_weight")
+
+    def loss(self, input_: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """The loss of PyTorch's functional form, with the question's weights and reduction."""
+        question = self.question
+        if question.operation == "bce_with_logits":
+            return functional.binary_cross_entropy_with_logits(
+                input_,
+                targets,
+                weight=self._weight,
+                reduction=question.reduction,
+                pos_weight=self._pos_weight,
+            )
+        return functional.binary_cross_entropy(
+            input_, targets, weight=self._weight, reduction=question.reduction
+        )
+
+    def answer(self, loss: torch.Tensor, input_: torch.Tensor) -> Computed:
+        """The answer after the backward pass, the gradient read off ``input_``."""
+        gradients = {"targets": self.targets.grad}
+        gradients[OPERATIONS[self.question.operation].inputs[0]] = input_.grad
+        outputs: dict[str, Any] = {"loss": to_array(loss)}
+        for name, of in OPERATIONS[self.question.operation].gradients.items():
+            gradient = gradients[of]
+            if name in self.question.outputs and gradient is not None:
+                outputs[name] = to_array(gradient)
+        return Computed(**outputs)
+
+
+class TorchBased(LossAdapter):
+    """An adapter whose numbers PyTorch computes, on the CPU or on CUDA."""
+
+    devices: ClassVar[frozenset[str]] = frozenset({"cpu", "cuda"})
+
+    def device_problem(self, device: str) -> str | None:
+        """None if PyTorch can use ``device``."""
+        kind, _, index = device.partition(":")
+        if kind not in self.devices:
+            return super().device_problem(device)
+        if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
+            return f"PyTorch {torch.__version__} finds no device {device} on this machine"
+        return None
+
+    def device_facts(self, device: str) -> str:
+        """The name of the GPU with the versions of CUDA and cuDNN; of the CPU, its capability."""
+        if device == "cpu":
+            return (
+                f"cpu, {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads"
+            )
+        name = torch.cuda.get_device_name(device)
+        cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
+        return f"{name}, CUDA {torch.version.cuda}, cuDNN {cudnn}"

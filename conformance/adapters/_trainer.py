@@ -1,0 +1,89 @@
+"""What the adapters on trainers share: a model that holds a question, and the answers of a run."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import torch
+
+from conformance.adapters._torch import Tensors
+from conformance.adapters.base import attempt
+from conformance.model import Computed, Raised
+
+if TYPE_CHECKING:
+    from conformance.model import Answer, Question
+
+
+class Holder(torch.nn.Module):
+    """A model whose only parameter, and whose prediction, is the input of a question.
+
+    So the parameter's gradient, which the trainer's backward pass leaves, is the answer.
+    """
+
+    def __init__(self, question: Question) -> None:
+        super().__init__()
+        self.value = torch.nn.Parameter(Tensors(question).input.detach())
+
+    def load(self, question: Question) -> Tensors:
+        """Take the next question; the optimizer goes on with the same parameter."""
+        tensors = Tensors(question)
+        self.value.data = tensors.input.detach()
+        self.value.grad = None
+        return tensors
+
+    def forward(self, _: None = None) -> torch.Tensor:
+        """The prediction."""
+        return self.value
+
+
+class Steps:
+    """The steps of one run: each is begun, put through the criterion, and finished.
+
+    Attributes:
+        answers: Of the steps finished, in order.
+        keep_going: True to note what a loss raises and go on with a step of zero gradient; False
+            to let it end the run.
+    """
+
+    def __init__(self, *, keep_going: bool) -> None:
+        self.answers: list[Answer] = []
+        self.keep_going = keep_going
+        self._tensors: Tensors
+        self._loss: torch.Tensor | Raised
+
+    def begin(self, tensors: Tensors) -> torch.Tensor:
+        """Start a step; returns its targets."""
+        self._tensors = tensors
+        return tensors.targets
+
+    def criterion(self, prediction: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """The sum of the loss, which is the loss itself once it is reduced."""
+        compute = partial(self._tensors.loss, prediction, targets)
+        self._loss = attempt(compute) if self.keep_going else compute()
+        if isinstance(self._loss, Raised):
+            return torch.zeros_like(prediction).mul(prediction).sum()
+        return self._loss.sum()
+
+    def finish(self, parameter: torch.nn.Parameter) -> None:
+        """End a step after its backward pass, and before the next gradient replaces its own."""
+        if isinstance(self._loss, Raised):
+            self.answers.append(self._loss)
+        else:
+            self.answers.append(self._tensors.answer(self._loss, parameter))
+
+    def check_count(self, trainer: str, steps: int, questions: int) -> None:
+        """Refuse a run that took another number of steps than it had questions.
+
+        Raises:
+            RuntimeError: A run of zero steps must not look like one without errors.
+        """
+        if not steps == len(self.answers) == questions:
+            msg = f"{trainer} took {steps} steps, {len(self.answers)} whole, of {questions}"
+            raise RuntimeError(msg)
+
+    def only(self) -> Computed:
+        """The answer of a run of one step that did not keep going, hence one computed."""
+        (answer,) = self.answers
+        assert isinstance(answer, Computed)  # noqa: S101 - the criterion has raised otherwise
+        return answer

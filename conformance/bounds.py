@@ -1,0 +1,158 @@
+"""The magnitudes that the grades "accurate" and "coarse" allow errors in proportion to.
+
+docs/grading.md derives every formula here. All are in float64: a bound needs no more than its
+leading digits, and where one overflows it allows nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from conformance.floats import Format
+    from conformance.model import Case
+
+Values = np.ndarray[Any, np.dtype[np.float64]]
+Magnitudes = tuple[Values, Values]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The largest errors allowed, in real units, one an element compared, in C order."""
+
+    accurate: Values
+    coarse: Values
+
+
+def bounds_of(case: Case, format_: Format, policy: str | None) -> Mapping[str, Bounds]:
+    """The bounds of each output of ``case`` in one format.
+
+    Args:
+        case: Its operation selects the formulas.
+        format_: Its unit roundoff and smallest normal number scale them.
+        policy: "clamp_log_100" and "denominator_eps_1e_12" bound the magnitudes as they bound the
+            values.
+
+    Returns:
+        For each output asked for, bounds of the shape of its truth's values.
+    """
+    shape = next(iter(case.inputs.values())).shape
+    arrays = {
+        name: np.broadcast_to(np.resize(np.array(array.values, np.float64), array.shape), shape)
+        for name, array in case.inputs.items()
+    }
+    weight = np.abs(arrays.get("weight", np.float64(1)))
+    with np.errstate(all="ignore"):
+        magnitudes = _MAGNITUDES[case.operation](arrays, weight, policy)
+        scale = np.maximum(1, np.abs(arrays.get("pos_weight", np.float64(1))))
+        underflow = np.broadcast_to(weight * scale * format_.smallest_normal, shape)
+        return {
+            name: _bounds(case, name, magnitudes[name], underflow, format_) for name in case.outputs
+        }
+
+
+def _bounds(
+    case: Case, output: str, magnitudes: Magnitudes, underflow: Values, format_: Format
+) -> Bounds:
+    careful, textbook = magnitudes
+    count = max(1, careful.size)
+    reduced = output == "loss" and case.reduction != "none"
+    mean = case.reduction == "mean"
+    if reduced:
+        careful, textbook, underflow = (
+            _select(values.sum(keepdims=True), ()) for values in (careful, textbook, underflow)
+        )
+        underflow = underflow / count if mean else underflow
+    else:
+        careful, textbook, underflow = (
+            _select(values, case.positions) for values in (careful, textbook, underflow)
+        )
+    if mean:
+        careful, textbook = careful / count, textbook / count
+    factor = (8 + 2 * np.log2(count if reduced else 1)) * format_.unit_roundoff
+    return Bounds(factor * careful, factor * textbook + underflow)
+
+
+def _select(values: Values, positions: tuple[int, ...]) -> Values:
+    flat = values.reshape(-1)
+    return flat[list(positions)] if positions else flat
+
+
+def _times(coefficient: Values, value: Values) -> Values:
+    """The product, whose limit is 0 where the coefficient is 0 and the value infinite."""
+    return np.where(coefficient == 0, 0, coefficient * value)
+
+
+def softplus(z: Values) -> Values:
+    """log(1 + exp z)."""
+    return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
+
+
+def logistic(z: Values) -> Values:
+    """1 / (1 + exp -z)."""
+    e = np.exp(-np.abs(z))
+    result: Values = np.where(z >= 0, 1, e) / (1 + e)
+    return result
+
+
+def _with_logits(
+    arrays: Mapping[str, Values], weight: Values, _policy: str | None
+) -> dict[str, Magnitudes]:
+    x, t = arrays["logits"], arrays["targets"]
+    p = arrays.get("pos_weight", np.float64(1))
+    extra, p = np.abs(p - 1), np.abs(p)
+    positive, negative = np.abs(t), np.abs(1 - t)
+    up, down = softplus(x), softplus(-x)
+    loss = _times(p * positive, down) + _times(negative, up)
+    loss_c = _times(negative, np.abs(x)) + (extra * positive + 1) * down
+    grad = negative * logistic(x) + p * positive * logistic(-x)
+    grad_c = (p * positive + 1 + positive) * logistic(x) + p * positive
+    # Two careful forms, p s(-x) - s(x) and (p-1) s(-x) - x: near x = 0 or p = 1 one of them
+    # cancels where the other does not.
+    target = np.minimum(_times(p, down) + up, _times(extra, down) + np.abs(x))
+    target_c = np.abs(x) + (p + 1) * (down + up)
+    return _weighted(
+        weight,
+        loss=(loss, loss_c),
+        logits_grad=(grad, grad_c),
+        targets_grad=(target, target_c),
+    )
+
+
+def _of_probabilities(
+    arrays: Mapping[str, Values], weight: Values, policy: str | None
+) -> dict[str, Magnitudes]:
+    q, t = arrays["probabilities"], arrays["targets"]
+    log_q, log_1q = -np.log(q), -np.log1p(-q)
+    clamp = 100.0 if policy == "clamp_log_100" else np.inf
+    up, down = np.minimum(log_1q, clamp), np.minimum(log_q, clamp)
+    loss = _times(t, down) + _times(1 - t, up)
+    loss_c = _times(t, down) + _times(1 - t, up + 1)
+    denominator = q * (1 - q)
+    if policy == "denominator_eps_1e_12":
+        denominator = np.maximum(denominator, np.float64(np.float32(1e-12)))
+    grad = (t * (1 - q) + (1 - t) * q) / denominator
+    target = log_q + log_1q
+    return _weighted(
+        weight,
+        loss=(loss, loss_c),
+        probabilities_grad=(grad, grad),
+        targets_grad=(target, target + 1),
+    )
+
+
+def _weighted(weight: Values, **magnitudes: Magnitudes) -> dict[str, Magnitudes]:
+    return {
+        name: (_times(weight, careful), _times(weight, textbook))
+        for name, (careful, textbook) in magnitudes.items()
+    }
+
+
+_MAGNITUDES: Mapping[
+    str, Callable[[Mapping[str, Values], Values, str | None], dict[str, Magnitudes]]
+] = {"bce_with_logits": _with_logits, "bce": _of_probabilities}

@@ -1,0 +1,175 @@
+"""The structures of a case file, from which cases/schema.json is made."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from conformance.document import Number
+from conformance.model import DtypeName, OperationName, Reduction
+
+FORMAT = "bce-conformance/1"
+
+_SPECIAL = "nan|inf|-inf|-0\\.0"
+_HEX = r"[-+]?0[xX]([0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)[pP][-+]?[0-9]+"
+INPUT_TEXT = rf"^({_SPECIAL}|{_HEX})$"
+DIGITS_TEXT = r"^(nan|inf|-inf|-?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?)$"
+
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9_]+(/[a-z0-9_]+)*$")]
+Sentence = Annotated[str, Meta(min_length=1)]
+Positions = Annotated[list[Annotated[int, Meta(ge=0)]], Meta(min_length=1, max_length=64)]
+Dtypes = Annotated[list[DtypeName], Meta(min_length=1)]
+
+
+class Values:
+    """An input: a number, nested lists of numbers, or a described array."""
+
+    def __init__(self, raw: Any) -> None:
+        self.raw = raw
+
+
+class Digits:
+    """Truth or printed numbers: a text, or nested lists of texts."""
+
+    def __init__(self, raw: Any) -> None:
+        self.raw = raw
+
+
+class Defaults(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """What holds for each case of a file that does not say otherwise."""
+
+    operation: OperationName | UnsetType = UNSET
+    reduction: Reduction | UnsetType = UNSET
+    dtypes: Dtypes | UnsetType = UNSET
+    flags: list[str] | UnsetType = UNSET
+    policies: list[str] | UnsetType = UNSET
+    inputs_rounded_to: DtypeName | UnsetType = UNSET
+    source: list[str] | UnsetType = UNSET
+
+
+class PublishedEntry(Struct, forbid_unknown_fields=True):
+    """Numbers that somebody prints for this question, output by output, and where."""
+
+    value: dict[str, Digits]
+    where: Sentence
+
+
+class Outputs(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """The truth of each output."""
+
+    loss: Digits | UnsetType = UNSET
+    logits_grad: Digits | UnsetType = UNSET
+    probabilities_grad: Digits | UnsetType = UNSET
+    targets_grad: Digits | UnsetType = UNSET
+
+
+class PolicyOutputs(Outputs, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """The truth under one policy."""
+
+    policy: str
+
+
+class ExpectedEntry(Outputs, forbid_unknown_fields=True, omit_defaults=True):
+    """One truth, or an error that is due, or a truth for each of several policies."""
+
+    raises: Literal[True] | UnsetType = UNSET
+    any_of: Annotated[list[PolicyOutputs], Meta(min_length=1)] | UnsetType = UNSET
+
+
+class CaseEntry(Defaults, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """One case as the file writes it."""
+
+    id: Name
+    about: Sentence
+    logits: Values | UnsetType = UNSET
+    probabilities: Values | UnsetType = UNSET
+    targets: Values
+    weight: Values | UnsetType = UNSET
+    pos_weight: Values | UnsetType = UNSET
+    outputs: Annotated[list[str], Meta(min_length=1)] | UnsetType = UNSET
+    positions: Positions | UnsetType = UNSET
+    published: PublishedEntry | UnsetType = UNSET
+    expected: ExpectedEntry | UnsetType = UNSET
+
+
+class CaseFile(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """One file under cases/."""
+
+    format: Literal["bce-conformance/1"]
+    about: Sentence
+    cases: Annotated[list[CaseEntry], Meta(min_length=1)]
+    source: list[str] = []
+    defaults: Defaults = msgspec.field(default_factory=Defaults)
+
+
+class Explanation(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """What a flag or a policy means, why it matters, and where to read on."""
+
+    means: Sentence
+    matters: Sentence
+    links: list[str] = []
+
+
+def decode_hook(kind: type, raw: Any) -> Any:
+    """Let msgspec take arrays as they are; their numbers are read where the dtype is known."""
+    if kind is Values and isinstance(raw, (int, Number, str, list, dict)):
+        return Values(raw)
+    if kind is Digits and isinstance(raw, (str, list)):
+        return Digits(raw)
+    wanted = "numbers" if kind is Values else "texts of digits in quotes"
+    msg = f"expected {wanted}, got {type(raw).__name__}"
+    raise ValueError(msg)
+
+
+def _nested(name: str, leaf: dict[str, Any]) -> dict[str, Any]:
+    items = {"type": "array", "items": {"$ref": f"#/$defs/{name}"}}
+    return {"anyOf": [*leaf["anyOf"], items]}
+
+
+_SHAPE = {"type": "array", "items": {"type": "integer", "minimum": 0}}
+_LEAVES = {
+    "Numbers": _nested(
+        "Numbers", {"anyOf": [{"type": "number"}, {"type": "string", "pattern": INPUT_TEXT}]}
+    ),
+    "Repeat": {
+        "type": "object",
+        "properties": {"repeat": {"$ref": "#/$defs/Numbers"}, "shape": _SHAPE},
+        "required": ["repeat", "shape"],
+        "additionalProperties": False,
+    },
+    "Linspace": {
+        "type": "object",
+        "properties": {
+            "linspace": {
+                "type": "array",
+                "items": {"$ref": "#/$defs/Numbers"},
+                "minItems": 2,
+                "maxItems": 2,
+            },
+            "shape": _SHAPE,
+        },
+        "required": ["linspace", "shape"],
+        "additionalProperties": False,
+    },
+    "Digits": _nested("Digits", {"anyOf": [{"type": "string", "pattern": DIGITS_TEXT}]}),
+}
+
+
+def _schema_hook(kind: type) -> dict[str, Any]:
+    if kind is Digits:
+        return {"$ref": "#/$defs/Digits"}
+    names = ("Numbers", "Repeat", "Linspace")
+    return {"anyOf": [{"$ref": f"#/$defs/{name}"} for name in names]}
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a case file, made from the structures above."""
+    schema = msgspec.json.schema(CaseFile, schema_hook=_schema_hook)
+    schema["$defs"] |= _LEAVES
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"A case file of format {FORMAT}",
+        **schema,
+    }

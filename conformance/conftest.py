@@ -1,0 +1,222 @@
+"""Makes `pytest conformance` a run: options, one test a question, the run file, the report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from conformance.corpus import load_corpus
+from conformance.errors import ConformanceError
+from conformance.model import Grade, Result
+from conformance.plan import make_plan
+from conformance.session import Bench, Recorder
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from conformance.plan import Item
+
+BENCH = pytest.StashKey[Bench]()
+RESULT = pytest.StashKey[Result]()
+
+RUN_FILE = Path("reports/run.jsonl.gz")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of a run."""
+    group = parser.getgroup("bce-conformance")
+    group.addoption(
+        "--adapter",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="numpy, torch, ignite, lightning, an entry point, or package.module:Class;"
+        " may be repeated (default: the first four)",
+    )
+    group.addoption(
+        "--device",
+        action="append",
+        default=[],
+        metavar="DEVICE",
+        help="cpu, cuda or cuda:N; may be repeated (default: cpu, and cuda where present)",
+    )
+    group.addoption(
+        "--require",
+        choices=[grade.name for grade in Grade if grade is not Grade.wrong],
+        default="coarse",
+        help="the worst grade that passes (default: coarse)",
+    )
+    group.addoption("--require-cuda", action="store_true", help="an absent CUDA device is an error")
+    group.addoption(
+        "--cases",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="a case file, or a folder of them, instead of the suite's own; may be repeated",
+    )
+    group.addoption(
+        "--run-file",
+        default=str(RUN_FILE),
+        metavar="PATH",
+        help=f"where the results go; the report lies beside it (default: {RUN_FILE})",
+    )
+    group.addoption("--no-report", action="store_true", help="write the run, not the report")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Load the cases and plan the run; what is wrong with them is one sentence each."""
+    config = session.config
+    options = config.option
+    try:
+        corpus = load_corpus([Path(path) for path in options.cases])
+        plan = make_plan(corpus, options.adapter, options.device, cuda=options.require_cuda)
+    except ConformanceError as error:
+        raise pytest.UsageError(str(error)) from None
+    bench = Bench(plan, Grade[options.require])
+    config.stash[BENCH] = bench
+    if not hasattr(config, "workerinput"):
+        names = ("adapter", "device", "require", "cases", "keyword")
+        given = {name: str(value) for name in names if (value := getattr(options, name))}
+        path = config.invocation_params.dir / options.run_file
+        recorder = Recorder(path, bench, corpus, given)
+        config.pluginmanager.register(_Recording(config, recorder), "bce-conformance-recording")
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say what will run, and what will not and why."""
+    plan = config.stash[BENCH].plan
+    cases = {item.case.id for item in plan.items}
+    lines = [f"bce-conformance: {len(cases)} cases, {len(plan.items)} questions"]
+    return lines + [
+        f"not run: {record.adapter} on {record.device}, {record.items} questions: {record.reason}"
+        for record in plan.not_run
+    ]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test for each question, one for each group that a trainer answers."""
+    plan = metafunc.config.stash[BENCH].plan
+    if "item" in metafunc.fixturenames:
+        metafunc.parametrize("item", plan.items, ids=map(str, plan.items))
+    if "group" in metafunc.fixturenames:
+        trainers = [group for group in plan.groups if group.adapter in ("ignite", "lightning")]
+        metafunc.parametrize("group", trainers, ids=map(str, trainers))
+
+
+@pytest.fixture(scope="session")
+def bench(pytestconfig: pytest.Config) -> Bench:
+    """The bench on which the selected questions are evaluated."""
+    return pytestconfig.stash[BENCH]
+
+
+@pytest.fixture
+def result(item: Item, bench: Bench, request: pytest.FixtureRequest) -> Result:
+    """The result of one question; it goes into the run."""
+    try:
+        found = bench.results(item.group)[item.case.id]
+    except ConformanceError as error:
+        pytest.fail(str(error), pytrace=False)
+    request.node.stash[RESULT] = found
+    return found
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Evaluate no more than what -k and node ids have left."""
+    selected: list[Any] = [
+        test.callspec.params["item"]
+        for test in session.items
+        if isinstance(test, pytest.Function) and "item" in test.fixturenames
+    ]
+    session.config.stash[BENCH].select(selected)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Send the result along with the report, in plain values that xdist can carry."""
+    report = yield
+    if report.when == "call" and RESULT in item.stash:
+        report.__dict__["conformance"] = msgspec.to_builtins(item.stash[RESULT])
+    return report
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep a group on one worker, so that it is evaluated once; for xdist's default only."""
+    if config.option.dist != "load":
+        return None
+    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - only where xdist is used
+
+    class ByGroup(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
+        def _split_scope(self, nodeid: str) -> str:
+            # "test_loss.py::test_loss[logits/zero/plain-torch-cpu-float32]"; no id has a "-".
+            return nodeid.rpartition("[")[2].rstrip("]").partition("-")[2] or nodeid
+
+    return ByGroup(config, log)
+
+
+class _Recording:
+    """Collects the results where all of them arrive, and closes the run."""
+
+    def __init__(self, config: pytest.Config, recorder: Recorder) -> None:
+        self._config = config
+        self._recorder = recorder
+        self._executed = 0
+        self._lost = 0
+        self._closing: list[str] = []
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """Record a result; with xdist, reports come from the workers."""
+        found = getattr(report, "conformance", None)
+        if found is not None:
+            self._recorder.add(msgspec.convert(found, Result))
+        elif report.failed and "::test_loss" in report.nodeid:
+            self._lost += 1
+        self._executed += report.when == "call" and not report.skipped
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Write run and report; fail where nothing was run or a deviation is stale."""
+        if self._config.option.collectonly:
+            return
+        over = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        complete = over and not self._lost and not session.shouldfail and not session.shouldstop
+        run = self._recorder.finish(complete=complete)
+        if run is not None:
+            self._closing += _table(self._recorder.results)
+            self._closing.append(f"run:    {run.path}" + ("" if complete else " (cut short)"))
+            if not self._config.option.no_report:
+                self._closing.append(f"report: {self._recorder.report()}")
+        stale = self._recorder.stale() if complete and run else []
+        self._closing += stale
+        if exitstatus == pytest.ExitCode.OK and stale:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if exitstatus == pytest.ExitCode.OK and not self._executed:
+            self._closing.append("nothing was executed, which is a failure.")
+            session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say what came out, in a few lines."""
+        if self._closing:
+            terminalreporter.section("bce-conformance")
+            for line in self._closing:
+                terminalreporter.line(line)
+
+
+def _table(results: list[Result]) -> list[str]:
+    """Answers by adapter and grade."""
+    grades = [grade.name for grade in Grade]
+    titles = [*grades, "deviates", "not run"]
+    lines = [f"{'':12}" + "".join(f"{title:>10}" for title in titles)]
+    for name in dict.fromkeys(result.adapter for result in results):
+        mine = [result for result in results if result.adapter == name]
+        count = Counter(result.grade for result in mine if result.status != "deviates")
+        deviates = sum(result.status == "deviates" for result in mine)
+        row = [*(count[grade] for grade in grades), deviates, count[None]]
+        lines.append(f"{name:12}" + "".join(f"{number:>10}" for number in row))
+    return lines

@@ -1,0 +1,197 @@
+"""Loads the case files under a folder into cases."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+from msgspec import UNSET
+
+from conformance.casefile import CaseFile, Explanation, decode_hook
+from conformance.document import Document
+from conformance.entries import CaseBuilder, EntryError
+from conformance.errors import ConformanceError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from conformance.model import Case
+
+T = TypeVar("T")
+_PLACE = re.compile(r" - at `\$([^`]*)`$")
+_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
+
+
+class CorpusError(ConformanceError):
+    """Everything that is wrong with the case files, one sentence a line."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Glossary:
+    """What each flag and each policy means, by name."""
+
+    flags: Mapping[str, Explanation]
+    policies: Mapping[str, Explanation]
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """The cases, by id, and the words that they use."""
+
+    cases: tuple[Case, ...]
+    glossary: Glossary
+
+    @property
+    def sha256(self) -> str:
+        """Digest of every question, by id."""
+        lines = sorted(f"{case.id} {case.sha256}" for case in self.cases)
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def default_root() -> Path:
+    """The folder of the case files: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).parent
+    installed = package / "cases"
+    return installed if installed.is_dir() else package.parent / "cases"
+
+
+def load_corpus(paths: Sequence[Path] = ()) -> Corpus:
+    """Load case files: those of ``paths`` (files or folders), or the suite's own.
+
+    Raises:
+        CorpusError: With every problem found; nothing is half-loaded.
+    """
+    roots = [Path(path) for path in paths] or [default_root()]
+    problems: list[str] = []
+    cases: dict[str, Case] = {}
+    glossary = load_glossary(roots)
+    for path, group in case_files(roots).items():
+        try:
+            found = load_file(path, group, glossary)
+        except ConformanceError as error:
+            problems += str(error).splitlines()
+            continue
+        for case in found:
+            other = cases.setdefault(case.id, case)
+            if other is not case:
+                taken = f"the id {case.id} is taken by {locate(other)}. Give it another"
+                problems.append(f"{locate(case)}: {taken}.")
+    if problems:
+        raise CorpusError(problems)
+    return Corpus(tuple(cases[id_] for id_ in sorted(cases)), glossary)
+
+
+def case_files(roots: Sequence[Path]) -> dict[Path, str]:
+    """The case files among files and folders, sorted, each with its group.
+
+    Raises:
+        CorpusError: If one of ``roots`` has none.
+    """
+    found: dict[Path, str] = {}
+    for root in roots:
+        files = [root]
+        if root.is_dir():
+            apart = {root / name for name in ("flags.yaml", "policies.yaml", "schema.json")}
+            below = {*root.rglob("*.yaml"), *root.rglob("*.json")} - apart
+            files = sorted(path for path in below if not path.name.startswith("."))
+        if not files:
+            text = f"{root}: no case files here. Give a .yaml or .json file, or a folder of them."
+            raise CorpusError([text])
+        for path in files:
+            found.setdefault(path.resolve(), "")
+            found[path.resolve()] = _group(path, root)
+    return found
+
+
+def _group(path: Path, root: Path) -> str:
+    for base in (root, default_root()):
+        if base.is_dir() and path.resolve().is_relative_to(base.resolve()):
+            return path.resolve().relative_to(base.resolve()).with_suffix("").as_posix()
+    return path.stem
+
+
+def load_glossary(roots: Sequence[Path]) -> Glossary:
+    """Flags and policies: the suite's own, and those explained in the folders given.
+
+    Raises:
+        ConformanceError: If a file of them is malformed.
+    """
+    folders = [default_root(), *(root if root.is_dir() else root.parent for root in roots)]
+    kinds: dict[str, dict[str, Explanation]] = {"flags": {}, "policies": {}}
+    for folder in dict.fromkeys(folders):
+        for kind, known in kinds.items():
+            path = folder / f"{kind}.yaml"
+            if path.exists():
+                known.update(_convert(Document(path), dict[str, Explanation]))
+    return Glossary(**kinds)
+
+
+def _convert(document: Document, kind: type[T]) -> T:
+    try:
+        return msgspec.convert(document.plain, kind, dec_hook=decode_hook)
+    except msgspec.ValidationError as error:
+        text = str(error)
+        where: list[str | int] = []
+        if found := _PLACE.search(text):
+            text = text[: found.start()]
+            where = [_step(*step.groups()) for step in _STEP.finditer(found.group(1))]
+        raise CorpusError([document.sentence(where, text)]) from None
+
+
+def _step(key: str | None, index: str | None) -> str | int:
+    return key or (int(index) if index else "...")
+
+
+def load_file(path: Path, group: str, glossary: Glossary, *, answers: bool = True) -> list[Case]:
+    """Load one case file.
+
+    Args:
+        path: The file.
+        group: The first part of its cases' full ids.
+        glossary: The flags and policies that are explained.
+        answers: False to leave out every `expected` but `raises: true`, right or not.
+
+    Raises:
+        CorpusError: With every problem of the file.
+        DocumentError: If it cannot be read at all.
+    """
+    document = Document(path)
+    file = _convert(document, CaseFile)
+    problems = []
+    cases = []
+    first: dict[str, int] = {}
+    for index, entry in enumerate(file.cases):
+        builder = CaseBuilder(entry, file.defaults)
+        if (other := first.setdefault(entry.id, index)) != index:
+            text = f"the id {entry.id} is taken by cases[{other}]; give this case another"
+            problems.append(document.sentence(("cases", index, "id"), text))
+            continue
+        if not answers and entry.expected and entry.expected.raises is UNSET:
+            entry.expected = UNSET
+        try:
+            builder.check_known("flags", glossary.flags)
+            builder.check_known("policies", glossary.policies)
+            cases.append(builder.build(path, group, tuple(file.source)))
+        except EntryError as error:
+            problems.append(document.sentence(("cases", index, *error.path), str(error)))
+    if problems:
+        raise CorpusError(problems)
+    return cases
+
+
+def locate(case: Case) -> str:
+    """``file:line:column`` of a case."""
+    document = Document(case.path)
+    for index, entry in enumerate(document.plain["cases"]):
+        if case.id == f"{case.group}/{entry['id']}":
+            node = document.nodes.at(("cases", index))
+            return f"{case.path}:{node.line}:{node.column}"
+    return str(case.path)

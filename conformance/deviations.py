@@ -1,0 +1,141 @@
+"""The known wrong answers of an adapter, each with its issue link."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+from msgspec.structs import replace
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from conformance.errors import ConformanceError
+from conformance.model import Grade, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+
+class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One entry of a ledger.
+
+    Attributes:
+        cases: Pattern of full case ids, with ``*`` for any characters.
+        outputs: The outputs that are wrong; empty where an error is missing or undue.
+        dtypes: Where it shows; empty means in all.
+        devices: Kinds of device on which it shows; empty means on all.
+        when: Distribution to the version range that has it, such as ``torch = ">=2.0"``.
+        grade: The grade that is known.
+        issue: Link to the report of it, or to where it is explained.
+        reason: One sentence.
+    """
+
+    cases: str
+    outputs: list[str] = []
+    dtypes: list[str] = []
+    devices: list[str] = []
+    when: dict[str, str] = {}
+    grade: Literal["coarse", "wrong"]
+    issue: str
+    reason: str
+
+    def covers(self, case: str, device: str, dtype: str) -> bool:
+        """Tell whether the entry speaks of this question."""
+        return (
+            fnmatchcase(case, self.cases)
+            and (not self.dtypes or dtype in self.dtypes)
+            and (not self.devices or device.partition(":")[0] in self.devices)
+        )
+
+    def explains(self, result: Result) -> frozenset[str]:
+        """The wrong outputs of ``result`` that are known; "error" for a missing or undue one."""
+        if not self.covers(result.case, result.device, result.dtype):
+            return frozenset()
+        if not result.outputs and not self.outputs and result.grade == self.grade:
+            return frozenset({"error"})
+        return frozenset(
+            name
+            for name, output in result.outputs.items()
+            if name in self.outputs and output.grade == self.grade
+        )
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    deviation: list[Deviation] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The deviations that hold for the versions installed."""
+
+    path: Path | None = None
+    entries: tuple[Deviation, ...] = ()
+
+    def explain(self, result: Result, require: Grade) -> Result:
+        """``result``, as "deviates" where entries account for all that fails in it."""
+        if result.status != "failed":
+            return result
+        failing = {name for name, out in result.outputs.items() if Grade[out.grade] > require}
+        failing = failing or {"error"}
+        used = [entry for entry in self.entries if failing & entry.explains(result)]
+        if not failing <= {name for entry in used for name in entry.explains(result)}:
+            return result
+        reasons = " ".join(dict.fromkeys(entry.reason for entry in used))
+        return replace(result, status="deviates", deviation=used[0].issue, reason=reasons)
+
+    def stale(
+        self, planned: Iterable[tuple[str, str, str]], results: Iterable[Result]
+    ) -> list[str]:
+        """Sentences about entries that nothing bears out any more.
+
+        An entry is judged only when all that it covers has been run; one for a device that was
+        not planned is left alone.
+
+        Args:
+            planned: (case id, device, dtype) of every question to the adapter, run or not.
+            results: Of those that were run.
+        """
+        plan = set(planned)
+        found = {(result.case, result.device, result.dtype): result for result in results}
+        devices = {device.partition(":")[0] for _, device, _ in plan}
+        problems = []
+        for entry in self.entries:
+            covered = {key for key in plan if entry.covers(*key)}
+            if (entry.devices and not devices & set(entry.devices)) or not covered <= found.keys():
+                continue
+            if not any(entry.explains(found[key]) for key in covered):
+                problem = "no longer deviates" if covered else "matches nothing"
+                problems.append(f"{self.path}: the entry for {entry.cases} {problem}. Remove it.")
+        return problems
+
+
+def load_ledger(path: Path | None, versions: Mapping[str, str]) -> Ledger:
+    """Read a ledger, leaving out entries for other versions than those installed.
+
+    Raises:
+        ConformanceError: If the file is malformed, with the file and what to mend.
+    """
+    if path is None:
+        return Ledger()
+    try:
+        with path.open("rb") as file:
+            raw: Any = tomllib.load(file)
+        entries = msgspec.convert(raw, _File).deviation
+        current = [entry for entry in entries if _is_current(entry, versions)]
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+        msg = f"{path}: {error}. Mend the ledger of deviations."
+        raise ConformanceError(msg) from None
+    except InvalidSpecifier as error:
+        msg = f"{path}: {error}. Write a version range such as '>=2.0,<3'."
+        raise ConformanceError(msg) from None
+    return Ledger(path, tuple(current))
+
+
+def _is_current(entry: Deviation, versions: Mapping[str, str]) -> bool:
+    return all(
+        name in versions and SpecifierSet(wanted).contains(versions[name], prereleases=True)
+        for name, wanted in entry.when.items()
+    )

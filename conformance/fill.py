@@ -1,0 +1,184 @@
+"""Writes the expected answers into case files, in place."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from conformance.corpus import load_file
+from conformance.document import Document, Number
+from conformance.errors import ConformanceError
+from conformance.truth import InvalidQuestion, expected_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from conformance.corpus import Glossary
+    from conformance.model import Case, Expected, Truth
+
+WIDTH = 100
+
+
+def fill(path: Path, group: str, glossary: Glossary) -> bool:
+    """Write `expected` into each case of a file; returns whether the file has changed.
+
+    All else in the file, comments and order included, stays as it is. The file is replaced only
+    once the new one has been read back and says what the old one said, with the answers.
+
+    Args:
+        path: The file.
+        group: The first part of its cases' full ids.
+        glossary: The flags and policies that are explained.
+
+    Raises:
+        ConformanceError: If an answer cannot be had or written; the file is then untouched.
+    """
+    cases = load_file(path, group, glossary, answers=False)
+    answers: list[Expected | None] = []
+    for case in cases:
+        if case.expected:
+            require_invalid(case)
+        answers.append(None if case.expected else expected_for(case))
+    document = Document(path)
+    entries = [_plain(answer) if answer else None for answer in answers]
+    write = _write_json if path.suffix == ".json" else _write_yaml
+    text = write(document, entries)
+    if text == document.text:
+        return False
+    # The name begins with a dot, so that nothing else takes the draft for a case file.
+    draft = path.with_name(f".{path.stem}.draft{path.suffix}")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        written = load_file(draft, group, glossary)
+        for old, new, answer in zip(cases, written, answers, strict=True):
+            if replace(old, expected=answer or old.expected) != replace(new, path=path):
+                msg = f"{path}: {old.id} changes when its answer is written. Use block style."
+                raise ConformanceError(msg)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return True
+
+
+def require_invalid(case: Case) -> None:
+    """Make sure that a case which expects an error is one that no definition covers.
+
+    Raises:
+        ConformanceError: If the question has an answer.
+    """
+    try:
+        expected_for(case)
+    except InvalidQuestion:
+        return
+    msg = f"{case.path}: {case.id} expects an error, but its question has an answer. Run `fill`."
+    raise ConformanceError(msg)
+
+
+def _plain(expected: Expected) -> dict[str, Any]:
+    """The entry `expected` as the file spells it."""
+    options = [
+        {name: _nested(truth) for name, truth in alternative.outputs.items()}
+        for alternative in expected.alternatives
+    ]
+    policies = [alternative.policy for alternative in expected.alternatives]
+    if policies == [None]:
+        return options[0]
+    pairs = zip(policies, options, strict=True)
+    return {"any_of": [{"policy": policy, **option} for policy, option in pairs]}
+
+
+def _nested(truth: Truth) -> Any:
+    """The texts in lists of the truth's shape; flat where only some positions are compared."""
+    if truth.positions is not None:
+        return list(truth.values)
+    level: list[Any] = list(truth.values)
+    for size in reversed(truth.shape[1:]):
+        if not size:
+            return []
+        level = [level[start : start + size] for start in range(0, len(level), size)]
+    return level if truth.shape else level[0]
+
+
+def _write_yaml(document: Document, answers: Sequence[dict[str, Any] | None]) -> str:
+    lines = document.text.splitlines(keepends=True)
+    entries = document.nodes.value["cases"].value
+    for index in reversed(range(len(answers))):
+        answer, entry = answers[index], entries[index]
+        if answer is None:
+            continue
+        if entry.flow:
+            raise ConformanceError(
+                document.sentence(("cases", index), "write the case in block style, key by key")
+            )
+        indent = " " * (entry.column - 1)
+        old = entry.value.get("expected")
+        start, end = (old.key_line - 1, old.end_line) if old else (entry.end_line,) * 2
+        if lines and not lines[-1].endswith("\n"):
+            lines[-1] += "\n"
+        lines[start:end] = [f"{line}\n" for line in _yaml("expected", answer, indent)]
+    return "".join(lines)
+
+
+def _yaml(key: str, value: Any, indent: str) -> Iterator[str]:
+    """Lines of ``key: value``: inline where it fits, otherwise a block."""
+    inline = json.dumps(value) if not isinstance(value, dict) else None
+    if inline is not None and len(indent) + len(key) + len(inline) + 2 <= WIDTH:
+        yield f"{indent}{key}: {inline}"
+        return
+    yield f"{indent}{key}:"
+    yield from _yaml_block(value, indent + "  ")
+
+
+def _yaml_block(value: Any, indent: str) -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from (
+                _yaml(name, item, indent) if name != "policy" else [f"{indent}{name}: {item}"]
+            )
+        return
+    for item in value:
+        inline = json.dumps(item) if not isinstance(item, dict) else None
+        if inline is not None and len(indent) + len(inline) + 2 <= WIDTH:
+            yield f"{indent}- {inline}"
+        else:
+            head, *rest = _yaml_block(item, indent + "  ")
+            yield f"{indent}- {head.lstrip()}"
+            yield from rest
+
+
+def _write_json(document: Document, answers: Sequence[dict[str, Any] | None]) -> str:
+    for entry, answer in zip(document.plain["cases"], answers, strict=True):
+        if answer is not None:
+            entry["expected"] = answer
+    return _json(document.plain, "") + "\n"
+
+
+def _json(value: Any, indent: str) -> str:
+    """JSON with one key a line, and lists on one line where they fit."""
+    inline = _json_inline(value)
+    if not isinstance(value, dict) and len(indent) + len(inline) <= WIDTH:
+        return inline
+    if not value or not isinstance(value, (dict, list)):
+        return inline
+    deeper = indent + "  "
+    if isinstance(value, dict):
+        items = [f"{json.dumps(key)}: {_json(item, deeper)}" for key, item in value.items()]
+        ends = "{}"
+    else:
+        items = [_json(item, deeper) for item in value]
+        ends = "[]"
+    return f"{ends[0]}\n{deeper}" + f",\n{deeper}".join(items) + f"\n{indent}{ends[1]}"
+
+
+def _json_inline(value: Any) -> str:
+    if isinstance(value, Number):
+        return value.text
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_json_inline, value)) + "]"
+    if isinstance(value, dict):
+        return (
+            "{" + ", ".join(f"{json.dumps(k)}: {_json_inline(v)}" for k, v in value.items()) + "}"
+        )
+    return json.dumps(value)

@@ -1,0 +1,258 @@
+"""Grades answers against the truth, many at a time."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from conformance.bounds import bounds_of
+from conformance.floats import FORMATS, decimal_text, hex_text, parse
+from conformance.model import Computed, Grade, OutputResult, Raised
+from conformance.ulps import Reals
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from conformance.model import Answer, Case, Truth
+
+MAX_LISTED = 64
+MAX_BITS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an answer is worth.
+
+    Attributes:
+        grade: The worst of its outputs; "exact" for an error that was due.
+        outputs: Output name to its grading.
+        reason: Why it is wrong, in a sentence.
+    """
+
+    grade: Grade
+    outputs: Mapping[str, OutputResult] = field(default_factory=dict)
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Reference:
+    """The truth of one output under one policy, ready to grade against."""
+
+    policy: str | None
+    truth: Truth
+    reals: Reals
+    accurate: np.ndarray[Any, Any]
+    coarse: np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """One output of one answer beside one reference; every slot is graded in one go."""
+
+    pair: int
+    output: str
+    reference: _Reference
+    array: np.ndarray[Any, Any]
+    values: np.ndarray[Any, Any]
+
+
+class Grader:
+    """Grades the answers of one dtype; keeps the truths that it has prepared."""
+
+    def __init__(self, dtype: str) -> None:
+        self.format = FORMATS[dtype]
+        self._references: dict[str, Mapping[str, Sequence[_Reference]]] = {}
+
+    def grade(self, pairs: Sequence[tuple[Case, Answer]]) -> list[Verdict]:
+        """The verdict on each answer, in order.
+
+        Args:
+            pairs: Cases that have been filled, each with a Computed or Raised answer.
+        """
+        verdicts: dict[int, Verdict] = {}
+        malformed: dict[int, dict[str, OutputResult]] = {}
+        slots: list[_Slot] = []
+        for index, (case, answer) in enumerate(pairs):
+            if case.expected is None:
+                msg = f"{case.id} has no expected answer"
+                raise ValueError(msg)
+            match answer:
+                case Raised(kind, message):
+                    due = case.expected.raises
+                    said = f"raised {kind}: {message}"
+                    verdicts[index] = Verdict(Grade.exact) if due else _wrong(said)
+                case Computed() if case.expected.raises:
+                    verdicts[index] = _wrong("returned values where an error is due")
+                case Computed(outputs):
+                    malformed[index] = {}
+                    for output in case.outputs:
+                        found = self._slots(index, case, output, outputs.get(output))
+                        if isinstance(found, OutputResult):
+                            malformed[index][output] = found
+                        else:
+                            slots += found
+                case _:
+                    msg = f"{type(answer).__name__} cannot be graded"
+                    raise TypeError(msg)
+        graded: dict[int, dict[str, OutputResult]] = malformed
+        for slot, result in zip(slots, self._grade_slots(slots), strict=True):
+            best = graded[slot.pair].get(slot.output)
+            if best is None or Grade[result.grade] < Grade[best.grade]:
+                graded[slot.pair][slot.output] = result
+        for index, outputs in graded.items():
+            order = pairs[index][0].outputs
+            verdicts[index] = _verdict({output: outputs[output] for output in order})
+        return [verdicts[index] for index in range(len(pairs))]
+
+    def _slots(self, pair: int, case: Case, output: str, value: Any) -> list[_Slot] | OutputResult:
+        """The slots of one output, or why it cannot be compared."""
+        references = self._prepared(case)[output]
+        if value is None:
+            return OutputResult(grade="wrong", message="not returned")
+        array = np.asarray(value)
+        shape = references[0].truth.shape
+        if array.dtype != self.format.dtype:
+            problem = f"its dtype is {array.dtype}, not {self.format.name}"
+        elif array.shape != shape:
+            problem = f"its shape is {array.shape}, not {shape}"
+        else:
+            values = array.astype(np.float64).reshape(-1)
+            return [
+                _Slot(pair, output, reference, array, _compared(values, reference.truth))
+                for reference in references
+            ]
+        return OutputResult(grade="wrong", message=problem, **identity(array))
+
+    def _prepared(self, case: Case) -> Mapping[str, Sequence[_Reference]]:
+        found = self._references.get(case.id)
+        if found is None:
+            found = self._references[case.id] = self._prepare(case)
+        return found
+
+    def _prepare(self, case: Case) -> Mapping[str, Sequence[_Reference]]:
+        references: dict[str, list[_Reference]] = {output: [] for output in case.outputs}
+        assert case.expected is not None  # noqa: S101 - grade() has refused the others.
+        for alternative in case.expected.alternatives:
+            bounds = bounds_of(case, self.format, alternative.policy)
+            for output, truth in alternative.outputs.items():
+                reals = Reals.prepare(map(parse, truth.values), self.format)
+                bound = bounds[output]
+                references[output].append(
+                    _Reference(alternative.policy, truth, reals, bound.accurate, bound.coarse)
+                )
+        return references
+
+    def _grade_slots(self, slots: Sequence[_Slot]) -> Iterator[OutputResult]:
+        if not slots:
+            return
+        reals = Reals.concatenate([slot.reference.reals for slot in slots])
+        answers = np.concatenate([slot.values for slot in slots])
+        accurate = np.concatenate([slot.reference.accurate for slot in slots])
+        coarse = np.concatenate([slot.reference.coarse for slot in slots])
+        errors = reals.errors(answers)
+        grades = grade_elements(reals, answers, errors, accurate, coarse)
+        with np.errstate(over="ignore"):
+            allowed = np.ldexp(np.maximum(accurate, coarse), -reals.exponent)
+        ratios = errors / np.maximum(np.where(np.isfinite(coarse), allowed, 0), 4)
+        start = 0
+        for slot in slots:
+            part = slice(start, start + len(slot.values))
+            start = part.stop
+            yield self._summarise(slot, grades[part], errors[part], ratios[part])
+
+    def _summarise(
+        self,
+        slot: _Slot,
+        grades: np.ndarray[Any, Any],
+        errors: np.ndarray[Any, Any],
+        ratios: np.ndarray[Any, Any],
+    ) -> OutputResult:
+        listed = [_number(error) for error in errors] if len(errors) <= MAX_LISTED else []
+        if not len(grades):
+            return OutputResult(
+                grade="exact", ulp=0.0, policy=slot.reference.policy, **identity(slot.array)
+            )
+        # The worst element: by grade, then by error; a NaN counts as the largest error.
+        worst = int(np.lexsort((np.nan_to_num(errors, nan=np.inf), grades))[-1])
+        grade = Grade(int(grades[worst]))
+        return OutputResult(
+            grade=grade.name,
+            ulp=_number(errors[worst]),
+            ratio=_number(ratios[worst]),
+            policy=slot.reference.policy,
+            ulps=listed,
+            message=_difference(slot, worst, errors[worst]) if grade is Grade.wrong else None,
+            **identity(slot.array),
+        )
+
+
+def grade_elements(
+    reals: Reals,
+    answers: np.ndarray[Any, Any],
+    errors: np.ndarray[Any, Any],
+    accurate: np.ndarray[Any, Any],
+    coarse: np.ndarray[Any, Any],
+) -> np.ndarray[Any, np.dtype[np.int8]]:
+    """The Grade of each element, as docs/grading.md defines it.
+
+    Args:
+        reals: The truths, n of them.
+        answers: Shape (n,), float64.
+        errors: Shape (n,), in ulp: ``reals.errors(answers)``.
+        accurate: Shape (n,), the largest error of an accurate answer, in real units.
+        coarse: Shape (n,), that of a coarse one.
+    """
+    grades = np.full(len(answers), Grade.wrong, np.int8)
+    comparable = np.isfinite(errors)
+    grades[comparable & reals.within(answers, coarse)] = Grade.coarse
+    grades[comparable & (reals.within(answers, accurate) | (errors <= 4))] = Grade.accurate
+    grades[comparable & (errors < 1)] = Grade.faithful
+    same = (answers == reals.rounded) | (np.isnan(answers) & np.isnan(reals.rounded))
+    grades[same] = Grade.exact
+    return grades
+
+
+def _compared(values: np.ndarray[Any, Any], truth: Truth) -> np.ndarray[Any, Any]:
+    return values if truth.positions is None else values[list(truth.positions)]
+
+
+def _verdict(outputs: Mapping[str, OutputResult]) -> Verdict:
+    grade = max(Grade[result.grade] for result in outputs.values())
+    wrong = [f"{output}: {result.message}" for output, result in outputs.items() if result.message]
+    return Verdict(grade, outputs, "; ".join(wrong) or None)
+
+
+def _wrong(reason: str) -> Verdict:
+    return Verdict(Grade.wrong, reason=reason)
+
+
+def _number(value: Any) -> float | None:
+    """A plain number of four significant digits; None for NaN and infinity."""
+    return float(f"{value:.4g}") if np.isfinite(value) else None
+
+
+def identity(array: np.ndarray[Any, Any]) -> dict[str, Any]:
+    """What was returned, to the bit."""
+    found: dict[str, Any] = {"dtype": str(array.dtype), "shape": array.shape}
+    raw = np.ascontiguousarray(array).tobytes()
+    if len(raw) <= MAX_BITS:
+        found["bits"] = raw.hex()
+    else:
+        found["digest"] = hashlib.sha256(raw).hexdigest()
+    return found
+
+
+def _difference(slot: _Slot, element: int, error: float) -> str:
+    truth = slot.reference.truth
+    flat = element if truth.positions is None else truth.positions[element]
+    index = [int(step) for step in np.unravel_index(flat, truth.shape)] if truth.shape else []
+    place = f"at {index} " if index else ""
+    got = float(slot.values[element])
+    distance = f", {error:.3g} ulp away" if np.isfinite(error) else ""
+    return (
+        f"{place}got {decimal_text(got)} ({hex_text(got)}), the truth is "
+        f"{truth.values[element]}{distance}"
+    )

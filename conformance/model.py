@@ -1,0 +1,327 @@
+"""The frozen records that a case becomes on its way from a file to the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence  # noqa: TC003 - msgspec reads the annotations
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+
+Reduction = Literal["none", "mean", "sum"]
+OperationName = Literal["bce_with_logits", "bce"]
+DtypeName = Literal["float16", "bfloat16", "float32", "float64"]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What a loss takes and gives: the names that cases, adapters and oracles share.
+
+    Attributes:
+        inputs: Names of the arrays, the differentiated argument first.
+        optional: Those of ``inputs`` that a case may leave out.
+        gradients: Output name to the input that it is the gradient with respect to.
+    """
+
+    inputs: tuple[str, ...]
+    optional: frozenset[str]
+    gradients: Mapping[str, str]
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Every output, the loss first."""
+        return ("loss", *self.gradients)
+
+
+OPERATIONS: Mapping[str, Operation] = {
+    "bce_with_logits": Operation(
+        inputs=("logits", "targets", "weight", "pos_weight"),
+        optional=frozenset({"weight", "pos_weight"}),
+        gradients={"logits_grad": "logits", "targets_grad": "targets"},
+    ),
+    "bce": Operation(
+        inputs=("probabilities", "targets", "weight"),
+        optional=frozenset({"weight"}),
+        gradients={"probabilities_grad": "probabilities", "targets_grad": "targets"},
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """An input as the case gives it.
+
+    Attributes:
+        shape: Its shape; ``()`` is 0-d.
+        values: Exact values, repeated cyclically in C order until ``shape`` is full. A listed
+            array has one value an element. Each is exact in float64, hence a float.
+        described: True where the file gives a rule ("repeat", "linspace") and not a list.
+    """
+
+    shape: tuple[int, ...]
+    values: tuple[float, ...]
+    described: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """The exact value of one output.
+
+    Attributes:
+        shape: Shape of the whole output.
+        values: Decimal texts of 40 significant digits, or "nan", "inf", "-inf", in C order.
+        positions: For a large gradient, the flat C-order index of each of ``values``; None when
+            ``values`` holds every element.
+    """
+
+    shape: tuple[int, ...]
+    values: tuple[str, ...]
+    positions: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """The truth under one policy; ``policy`` is None where the definition leaves no room."""
+
+    policy: str | None
+    outputs: Mapping[str, Truth]
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a right answer is: an error (``raises``), or any one of ``alternatives``."""
+
+    raises: bool = False
+    alternatives: tuple[Alternative, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A value that somebody's documentation prints; shown beside the truth, never graded against.
+
+    Attributes:
+        outputs: Output name to the printed numbers, nested as printed, as text.
+        where: Where it is printed.
+    """
+
+    outputs: Mapping[str, Any]
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One question with its true answer, from a file under cases/.
+
+    Attributes:
+        id: Full id, such as ``logits/negative_tail/x_minus_40``.
+        group: The id without its last part: the file.
+        about: One sentence for a person.
+        operation: A key of OPERATIONS.
+        reduction: "none", "mean" or "sum".
+        dtypes: The dtypes in which the question is asked; every input is exact in each.
+        inputs: Input name to its array; absent optional inputs are not in it.
+        outputs: The outputs asked for.
+        positions: Flat indices at which gradients of described arrays are compared.
+        policies: The policies whose answers are right, in order of preference.
+        expected: The answer; None before ``fill`` has written it.
+        sha256: Digest of the question alone: rewording ``about`` leaves it as it is.
+        path: The file it came from.
+    """
+
+    id: str
+    group: str
+    about: str
+    operation: OperationName
+    reduction: Reduction
+    dtypes: tuple[DtypeName, ...]
+    inputs: Mapping[str, Array]
+    outputs: tuple[str, ...]
+    positions: tuple[int, ...]
+    policies: tuple[str, ...]
+    expected: Expected | None
+    flags: tuple[str, ...]
+    source: tuple[str, ...]
+    published: Published | None
+    inputs_rounded_to: DtypeName | None
+    sha256: str
+    path: Path
+    line: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A case without its answer: all that an adapter ever sees.
+
+    Attributes:
+        id: The case's id, for messages; an adapter must not answer from it.
+        operation: "bce_with_logits" or "bce".
+        reduction: "none", "mean" or "sum".
+        dtype: Name of the dtype of every input, and of every output.
+        device: "cpu", "cuda" or "cuda:N".
+        inputs: Input name to a NumPy array of ``dtype`` (bfloat16 is ml_dtypes'). An optional
+            input that the case leaves out is absent.
+        outputs: Names of the outputs asked for. A gradient is that of the SUM of the returned
+            loss.
+    """
+
+    id: str
+    operation: str
+    reduction: str
+    dtype: str
+    device: str
+    inputs: Mapping[str, np.ndarray[Any, Any]]
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Computed:
+    """The answer of an adapter that returned values: output name to array."""
+
+    outputs: Mapping[str, Any]
+
+    def __init__(self, **outputs: Any) -> None:
+        object.__setattr__(self, "outputs", outputs)
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """The answer of an adapter that does not offer what the question asks; never a pass."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """The answer of an adapter that raised: the type's name, the first line of its message."""
+
+    type: str
+    message: str
+
+
+Answer = Computed | Declined | Raised
+
+
+class Grade(IntEnum):
+    """How near an answer is to the truth, best first; docs/grading.md derives the bounds."""
+
+    exact = 0
+    faithful = 1
+    accurate = 2
+    coarse = 3
+    wrong = 4
+
+
+class OutputResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One graded output.
+
+    Attributes:
+        grade: Name of the worst element's grade.
+        ulp: Largest error against the truth, in ulp; None where no distance can be told (a NaN,
+            a wrong shape, a missing output). An infinite answer counts as 2**(emax + 1).
+        ratio: Largest error over the largest error that "coarse" allows.
+        policy: The policy whose truth it was graded against.
+        ulps: Error of each element in C order, for outputs of at most 64 compared elements.
+        dtype: The dtype returned.
+        shape: The shape returned.
+        bits: Raw little-endian bytes in hex, for outputs of at most 256 bytes.
+        digest: SHA-256 of the raw bytes of larger ones.
+        message: Why it is wrong, in a sentence.
+    """
+
+    grade: str
+    ulp: float | None = None
+    ratio: float | None = None
+    policy: str | None = None
+    ulps: Sequence[float | None] = ()
+    dtype: str | None = None
+    shape: Sequence[int] | None = None
+    bits: str | None = None
+    digest: str | None = None
+    message: str | None = None
+
+
+Status = Literal["passed", "failed", "deviates", "not_run"]
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="result"):
+    """What became of one (case, adapter, device, dtype).
+
+    Attributes:
+        status: "deviates" is a known wrong answer; "not_run" carries its ``reason``.
+        grade: Name of the worst output's grade; None when not run.
+        outputs: Output name to its grading.
+        raised: Type and message of an exception, whether due or not.
+        reason: Why it was not run, or what is wrong.
+        deviation: The issue link of the deviation that it matches.
+        ms: Milliseconds; within a bulk evaluation, the group's time shared equally.
+    """
+
+    case: str
+    sha256: str
+    adapter: str
+    device: str
+    dtype: str
+    status: Status
+    grade: str | None = None
+    outputs: Mapping[str, OutputResult] = {}
+    raised: str | None = None
+    reason: str | None = None
+    deviation: str | None = None
+    ms: float | None = None
+
+
+class NotRun(msgspec.Struct, frozen=True, kw_only=True, tag="not_run"):
+    """A whole (adapter, device) that was not run: the items it would have had, and why."""
+
+    adapter: str
+    device: str
+    items: int
+    reason: str
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True, tag="header"):
+    """What a run was made with, and on what.
+
+    Attributes:
+        format: "bce-conformance-run/1".
+        started: UTC, ISO 8601.
+        versions: Distribution name to version, of the suite and of each framework.
+        machine: Facts such as "platform", "processor", "cores", "threads".
+        devices: Device to its name, and for CUDA its driver.
+        options: The options of the run, as given.
+        corpus: Digest of all case digests.
+        cases: How many cases the corpus has.
+    """
+
+    format: str
+    started: str
+    versions: Mapping[str, str]
+    machine: Mapping[str, str]
+    devices: Mapping[str, str]
+    options: Mapping[str, str]
+    corpus: str
+    cases: int
+
+
+class Footer(msgspec.Struct, frozen=True, kw_only=True, tag="footer"):
+    """The end of a complete run: counts by status, and a digest of the lines above it."""
+
+    counts: Mapping[str, int]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as read back; ``footer`` is None when it was cut short."""
+
+    path: Path
+    header: Header
+    results: Sequence[Result]
+    not_run: Sequence[NotRun] = field(default=())
+    footer: Footer | None = None

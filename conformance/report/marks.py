@@ -1,0 +1,101 @@
+"""Shortens a result to the mark, number and colour that a cell has room for."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from conformance.model import OutputResult, Result
+
+GRADE_MARKS = {"exact": "=", "faithful": "f", "accurate": "a", "coarse": "c", "wrong": "X"}
+NOT_RUN = "–"
+DEVIATES = "D"
+RAISED = "r"
+
+MARKS = {
+    "=": "exact: the correctly rounded truth",
+    "f": "faithful: less than 1 ulp off",
+    "a": "accurate: what a careful implementation reaches",
+    "c": "coarse: what the textbook formula loses by cancellation",
+    "X": "wrong: beyond that, or not a number where one is due",
+    DEVIATES: "a known deviation: wrong, written down with its issue",
+    RAISED: "raised an error where one is due",
+    NOT_RUN: "not run",
+}
+
+HEAT_BOUNDS = (0.01, 0.1, 1.0, 10.0, 1e3, 1e6)
+"""Upper bounds of error over allowed error for the heat classes h0 ... h5; h6 is beyond."""
+
+
+def mark(result: Result) -> str:
+    """The mark of one result, a key of MARKS."""
+    if result.status == "not_run":
+        return NOT_RUN
+    if result.status == "deviates":
+        return DEVIATES
+    if result.status == "passed" and not result.outputs:
+        return RAISED
+    return GRADE_MARKS.get(result.grade or "wrong", "X")
+
+
+def severity(result: Result) -> tuple[int, int, float]:
+    """Sorts results from best to worst: failed last, then by grade, then by ulp."""
+    statuses = {"not_run": 0, "passed": 1, "deviates": 2, "failed": 3}
+    grade = "=facX".find(GRADE_MARKS.get(result.grade or "", ""))
+    ulp = worst_ulp(result)
+    return statuses[result.status], grade, math.inf if ulp is None else ulp
+
+
+def worst_output(result: Result) -> tuple[str, OutputResult] | None:
+    """The name and grading of the worst output; None where there is none."""
+    if not result.outputs:
+        return None
+    grades = list(GRADE_MARKS)
+
+    def badness(item: tuple[str, OutputResult]) -> tuple[int, float]:
+        output = item[1]
+        rank = grades.index(output.grade) if output.grade in grades else len(grades)
+        return rank, math.inf if output.ulp is None else output.ulp
+
+    return max(result.outputs.items(), key=badness)
+
+
+def worst_ulp(result: Result) -> float | None:
+    """The error of the worst output in ulp; None where no distance can be told."""
+    worst = worst_output(result)
+    return None if worst is None else worst[1].ulp
+
+
+def heat(result: Result) -> str:
+    """The CSS class that colours a result by its largest error over allowed error."""
+    if result.status == "not_run":
+        return "none"
+    ratios = [output.ratio for output in result.outputs.values()]
+    if not ratios:
+        return "h0" if result.status == "passed" else "h6"
+    if any(ratio is None or math.isnan(ratio) for ratio in ratios):
+        # No distance can be told: either nothing is off, or everything is.
+        bad = any(output.grade == "wrong" for output in result.outputs.values())
+        known = [ratio for ratio in ratios if ratio is not None and not math.isnan(ratio)]
+        return "h6" if bad else heat_class(max(known, default=0.0))
+    return heat_class(max(ratio for ratio in ratios if ratio is not None))
+
+
+def heat_class(ratio: float) -> str:
+    """The CSS class of an error of ``ratio`` times what "coarse" allows."""
+    return f"h{sum(ratio > bound for bound in HEAT_BOUNDS)}"
+
+
+def ulp_text(ulp: float | None) -> str:
+    """``ulp`` in at most six characters: "0", "0.52", "37", "1.7e7"; "" for None."""
+    if ulp is None or math.isnan(ulp):
+        return ""
+    if ulp == 0:
+        return "0"
+    if 0.005 <= ulp < 9.95:
+        return f"{ulp:.2g}"
+    if 9.95 <= ulp < 9999.5:
+        return f"{ulp:.0f}"
+    mantissa, _, exponent = f"{ulp:.1e}".partition("e")
+    return f"{mantissa.removesuffix('.0')}e{int(exponent)}"

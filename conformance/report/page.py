@@ -1,0 +1,105 @@
+"""Renders the report's page."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from conformance.errors import ConformanceError
+from conformance.report.agreement import compare_subjects
+from conformance.report.evidence import gather
+from conformance.report.links import link
+from conformance.report.marks import MARKS
+from conformance.report.matrix import build_matrix
+from conformance.report.payload import build_payload, pack
+from conformance.report.published import compare_published
+from conformance.report.summary import Counts, count, deviations, policies, sentences
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from conformance.model import Case, Run
+
+_HERE = Path(__file__).parent
+# Joined in this order into one script, so that one digest stands in the policy.
+_SCRIPTS = ("data.js", "dom.js", "plot.js", "table.js", "panel.js", "main.js")
+
+
+def render_report(runs: Sequence[Run], cases: Sequence[Case]) -> str:
+    """The report of ``runs`` as one HTML page that loads nothing from anywhere.
+
+    Equal arguments give equal pages. Results whose case has changed are counted as stale, and
+    not shown. The page allows its own script and style by digest, and nothing else.
+    """
+    evidence = gather(runs, cases)
+    matrix = build_matrix(evidence)
+    counts = count(evidence)
+    script = "\n".join(_read(name) for name in _SCRIPTS)
+    style = _read("report.css")
+    environment = Environment(
+        autoescape=True,
+        loader=FileSystemLoader(_HERE / "templates"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html").render(
+        agreements=compare_subjects(evidence),
+        counts=counts,
+        deviations=deviations(evidence),
+        digests={"script": _digest(script), "style": _digest(style)},
+        evidence=evidence,
+        link=link,
+        marks=MARKS,
+        matrix=matrix,
+        payload=pack(build_payload(evidence, matrix)),
+        policies=policies(evidence),
+        published=compare_published(evidence.cases.values()),
+        runs=runs,
+        script=Markup(script),  # noqa: S704 - our own file, not data
+        sentences=sentences(evidence, counts),
+        style=Markup(style),  # noqa: S704 - our own file, not data
+        total=sum(counts.values(), Counts()),
+        unanswered=evidence.unanswered(),
+        unasked=len(evidence.cases.keys() - {result.case for _, result in evidence.results}),
+    )
+
+
+def write_report(runs: Sequence[Run], cases: Sequence[Case], path: Path) -> None:
+    """Write the report of ``runs`` to ``path``; whoever opens it sees all of it or the old one.
+
+    Raises:
+        ConformanceError: If the file cannot be written.
+    """
+    page = render_report(runs, cases)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".partial")
+        partial = Path(name)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
+                file.write(page)
+            # A temporary file is its maker's alone; a report is for others to read.
+            partial.chmod(0o644)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        msg = f"{path}: {error.strerror or error}. Give a place where a file can be written."
+        raise ConformanceError(msg) from None
+
+
+def _read(name: str) -> str:
+    return (_HERE / name).read_text("utf-8")
+
+
+def _digest(text: str) -> str:
+    """The source expression of an inline element (Content Security Policy 3, 2.3.1)."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

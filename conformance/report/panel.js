@@ -1,0 +1,213 @@
+/* The case that the address names: its question, its truth, every answer. */
+
+class CasePanel {
+  constructor(report, onClose) {
+    this.cases = new Map(report.cases.map((kase) => [kase.id, kase]));
+    this.links = report.links;
+    this.dialog = document.getElementById("panel");
+    this.dtype = "";
+    this.dialog.addEventListener("close", onClose);
+    this.dialog.addEventListener("click", (event) => {
+      if (event.target === this.dialog) this.close();
+    });
+  }
+
+  open(id) {
+    const kase = this.cases.get(id);
+    const close = el("button", { type: "button", class: "quiet close" }, "close");
+    close.addEventListener("click", () => this.close());
+    this.dialog.replaceChildren(
+      el("header", {}, el("h2", { id: "panel-id" }, id), close),
+      ...(kase ? this.content(kase) : [el("p", {}, "No case of this report has this id.")]),
+    );
+    if (!this.dialog.open) this.dialog.showModal();
+    this.dialog.scrollTop = 0;
+  }
+
+  close() {
+    if (this.dialog.open) this.dialog.close();
+  }
+
+  content(kase) {
+    const dtypes = [...new Set([...kase.dtypes, ...kase.rows.map((row) => row.dtype)])];
+    dtypes.sort(byPlace(DTYPE_ORDER));
+    const chosen = dtypes.includes(this.dtype) ? this.dtype : dtypes.at(-1);
+    const answers = el("div", { class: "answers" });
+    const snippet = el("code");
+    const show = (dtype) => {
+      answers.replaceChildren(...answersOf(kase, dtype, this.links));
+      const first = `dtype = torch.${kase.dtypes[0]}\n`;
+      snippet.textContent = kase.snippet.replace(first, `dtype = torch.${dtype}\n`);
+    };
+    show(chosen);
+    return [
+      el("p", { class: "about" }, kase.about),
+      facts(kase),
+      el("h3", {}, "Question"),
+      question(kase),
+      el("h3", {}, "Truth and answers"),
+      dtypes.length > 1 ? dtypeSwitch(dtypes, chosen, show) : null,
+      answers,
+      el("h3", {}, "To see it again"),
+      el("div", { class: "snippet" }, copyButton(snippet), el("pre", {}, snippet)),
+    ].filter((part) => part !== null);
+  }
+}
+
+function facts(kase) {
+  const sources = kase.sources.flatMap(([text, href], index) => [
+    index ? ", " : "", sourceLink(text, href),
+  ]);
+  const lines = [
+    ["asks", `${kase.operation}, reduction ${kase.reduction}`],
+    ["dtypes", kase.dtypes.join(", ")],
+    ["group", el("a", { href: "#group=" + encodeURIComponent(kase.group) }, kase.group)],
+    ["file", kase.place],
+    ["flags", kase.flags.join(", ")],
+    ["policies", kase.policies.join(", ")],
+    ["rounded", kase.rounded && `inputs are rounded once to ${kase.rounded}, and exact from then on`],
+    ["source", sources],
+  ].filter(([, value]) => value.length !== 0);
+  return el("dl", { class: "facts" }, lines.map(([name, value]) =>
+    [el("dt", {}, name), el("dd", {}, value)]));
+}
+
+function question(kase) {
+  const bodies = kase.inputs.map(([name, shape, size, decimals, hexes]) => {
+    const rows = decimals.map((decimal, index) => el("tr", {},
+      el("th", { scope: "row" }, index ? "" : `${name} ${shapeText(shape)}`),
+      el("td", { class: "digits" }, decimal),
+      el("td", { class: "digits hex" }, hexes[index])));
+    if (decimals.length < size) {
+      const rest = decimals.length === 1
+        ? `the same in all ${size} elements` : `the first of ${size} elements`;
+      rows.push(el("tr", {}, el("th"), el("td", { colspan: 2, class: "key" }, rest)));
+    }
+    return el("tbody", {}, rows);
+  });
+  return el("div", { class: "wide" }, el("table", { class: "question" },
+    el("thead", {}, el("tr", {},
+      ["input", "decimal", "hex"].map((name) => el("th", { scope: "col" }, name)))), bodies));
+}
+
+function shapeText(shape) {
+  return shape.length ? `[${shape.join(", ")}]` : "0-d";
+}
+
+function dtypeSwitch(dtypes, chosen, show) {
+  return el("fieldset", { class: "switch" }, el("legend", { class: "hidden" }, "Dtype"),
+    dtypes.map((dtype) => {
+      const input = el("input", {
+        type: "radio", name: "panel-dtype", value: dtype, checked: dtype === chosen,
+      });
+      input.addEventListener("change", () => show(dtype));
+      return el("label", {}, input, el("span", {}, dtype));
+    }));
+}
+
+/** One table of statuses, then one table an output. */
+function answersOf(kase, dtype, links) {
+  const rows = kase.rows.filter((row) => row.dtype === dtype);
+  const parts = [statuses(rows, links)];
+  if (kase.raises) parts.push(el("p", {}, "The right answer is an error."));
+  const names = new Set(kase.truth.flatMap(([, outputs]) => outputs.map(([name]) => name)));
+  for (const row of rows) for (const name of row.answers.keys()) names.add(name);
+  for (const name of names) parts.push(outputTable(kase, rows, name));
+  return parts;
+}
+
+function statuses(rows, links) {
+  if (rows.length === 0) return el("p", { class: "note" }, "No result in this dtype.");
+  const lines = rows.map((row) => {
+    const why = [row.note];
+    if (row.raised && row.raised !== row.note) why.push(el("span", { class: "key" }, ` ${row.raised}`));
+    if (row.deviation) why.push(" ", sourceLink(row.deviation, links.get(row.deviation)));
+    return el("tr", {},
+      el("th", { scope: "row" }, who([row])),
+      el("td", {}, el("span", { class: `status ${row.status}` }, STATUS_WORDS[row.status])),
+      el("td", { class: "grade" }, el("b", {}, row.mark), " ", row.grade),
+      el("td", { class: "message" }, why));
+  });
+  return el("div", { class: "wide" }, el("table", { class: "statuses" }, el("tbody", {}, lines)));
+}
+
+function who(rows) {
+  return rows.map((row, index) => [
+    index ? ", " : "", row.subject.adapter, el("span", { class: "key" }, ` ${row.subject.device}`),
+  ]).flat();
+}
+
+/** Per element: the truth under each policy, then each distinct answer with all who gave it. */
+function outputTable(kase, rows, name) {
+  const truths = kase.truth.flatMap(([policy, outputs]) =>
+    outputs.filter(([output]) => output === name).map(([, shape, positions, digits, size]) =>
+      ({ policy, shape, positions, digits, size })));
+  const givers = new Map();
+  for (const row of rows) {
+    const answer = row.answers.get(name);
+    if (!answer) continue;
+    if (!givers.has(answer)) givers.set(answer, []);
+    givers.get(answer).push(row);
+  }
+  const count = Math.max(1, ...truths.map((truth) => truth.digits.length));
+  const body = [];
+  for (let index = 0; index < count; index += 1) {
+    for (const truth of truths) {
+      const at = truth.positions ? truth.positions[index] : index;
+      const label = truth.shape.length ? `truth [${place(at, truth.shape)}]` : "truth";
+      body.push(el("tr", { class: "truth" },
+        el("th", { scope: "row" }, label),
+        el("td", { class: "digits" }, truth.digits[index] ?? ""),
+        el("td"), el("td"), el("td", {}, truth.policy ?? "")));
+    }
+    for (const [answer, givenBy] of givers) body.push(answerLine(answer, givenBy, index, truths[0]));
+  }
+  const size = truths[0]?.size ?? count;
+  if (size > count) {
+    body.push(el("tr", {}, el("td", { colspan: 5, class: "key" }, `the first ${count} of ${size}`)));
+  }
+  const heads = [name, "value", "ulp", "grade", "policy"];
+  return el("div", { class: "wide" }, el("table", { class: "output" },
+    el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, head)))),
+    el("tbody", {}, body)));
+}
+
+function answerLine(answer, rows, index, truth) {
+  const at = truth?.positions ? truth.positions[index] : index;
+  const single = answer.ulps.length === 1 || (truth?.digits.length ?? 1) === 1;
+  const value = answer.values?.[answer.values.length === 1 ? 0 : at];
+  const ulp = answer.ulps.length ? answer.ulps[index] : (index === 0 ? answer.ulp : null);
+  const shape = answer.shape && truth && answer.shape.join() !== truth.shape.join()
+    ? ` shape ${shapeText(answer.shape)}` : "";
+  return el("tr", {},
+    el("th", { scope: "row" }, who(rows)),
+    el("td", { class: "digits" }, value ?? (answer.values ? "" : "not kept"),
+      el("span", { class: "key" }, shape)),
+    el("td", { class: "ulp" }, ulp === undefined ? "" : ulpText(ulp)),
+    el("td", {}, single || index === 0 ? answer.grade : ""),
+    el("td", {}, answer.policy));
+}
+
+/** A flat position in C order as the indices of `shape`. */
+function place(flat, shape) {
+  const indices = [];
+  for (const size of [...shape].reverse()) {
+    indices.unshift(flat % size);
+    flat = Math.floor(flat / size);
+  }
+  return indices.join(", ");
+}
+
+function copyButton(source) {
+  const button = el("button", { type: "button", class: "quiet" }, "copy");
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(source.textContent);
+      button.textContent = "copied";
+    } catch {
+      // A page may be refused the clipboard; the selected text can still be copied by hand.
+      getSelection().selectAllChildren(source);
+    }
+  });
+  return button;
+}

@@ -1,0 +1,201 @@
+"""Packs the evidence into columns that the page's script unpacks."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import math
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from conformance.floats import decimal_text, hex_text
+from conformance.model import OPERATIONS
+from conformance.report.answers import decode
+from conformance.report.links import link
+from conformance.report.marks import heat, mark, worst_output
+from conformance.report.snippets import torch_snippet
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping, Sequence
+
+    from conformance.model import Array, Case, OutputResult, Result
+    from conformance.report.evidence import Evidence
+    from conformance.report.matrix import Matrix
+
+SHOWN = 64
+"""Elements of an input or a truth that the page shows; it says how many there are."""
+
+
+class _Index:
+    """Numbers distinct items in the order in which they come."""
+
+    def __init__(self, *items: Hashable) -> None:
+        self.numbers = {item: number for number, item in enumerate(items)}
+
+    def __getitem__(self, item: Hashable) -> int:
+        return self.numbers.setdefault(item, len(self.numbers))
+
+    def items(self) -> list[Any]:
+        return list(self.numbers)
+
+
+def pack(payload: Mapping[str, Any]) -> str:
+    """``payload`` as JSON, gzip, base64; equal payloads give equal text."""
+    return base64.b64encode(gzip.compress(msgspec.json.encode(payload), 9, mtime=0)).decode()
+
+
+def build_payload(evidence: Evidence, matrix: Matrix) -> dict[str, Any]:
+    """Everything that the page's script shows; lists of one length are columns of a table."""
+    texts = _Index("")
+    return {
+        "subjects": [
+            [evidence.named(subject), subject.device, subject.version]
+            for subject in evidence.subjects
+        ],
+        "cases": _cases(list(evidence.cases.values()), texts),
+        **_results(evidence, texts),
+        "matrix": {
+            dtype: [
+                [
+                    cell.mark,
+                    cell.number,
+                    cell.heat,
+                    int(cell.failed),
+                    cell.part,
+                    cell.words,
+                    cell.href,
+                ]
+                for cell in cells
+            ]
+            for dtype, cells in matrix.views.items()
+        },
+        "texts": texts.items(),
+    }
+
+
+def _cases(cases: Sequence[Case], texts: _Index) -> dict[str, list[Any]]:
+    return {
+        "id": [case.id for case in cases],
+        "group": [texts[case.group] for case in cases],
+        "about": [case.about for case in cases],
+        "operation": [texts[case.operation] for case in cases],
+        "reduction": [texts[case.reduction] for case in cases],
+        "dtypes": [[texts[dtype] for dtype in case.dtypes] for case in cases],
+        "flags": [[texts[flag] for flag in case.flags] for case in cases],
+        "policies": [[texts[policy] for policy in case.policies] for case in cases],
+        "sources": [[[source, link(source)] for source in case.source] for case in cases],
+        "rounded": [texts[case.inputs_rounded_to or ""] for case in cases],
+        "place": [f"{case.path.name}:{case.line}" for case in cases],
+        "raises": [int(case.expected is not None and case.expected.raises) for case in cases],
+        "inputs": [_inputs(case) for case in cases],
+        "truth": [_truth(case) for case in cases],
+        "snippet": [torch_snippet(case, case.dtypes[0]) if case.dtypes else "" for case in cases],
+    }
+
+
+def _inputs(case: Case) -> list[list[Any]]:
+    """Of each input: its name, shape, length, and the first values in decimal and hex."""
+    names = [name for name in OPERATIONS[case.operation].inputs if name in case.inputs]
+    return [[name, *_array(case.inputs[name])] for name in names]
+
+
+def _array(array: Array) -> list[Any]:
+    # A rule of many values, as of a linspace, is told by its ends.
+    values = array.values if not array.described else array.values[: SHOWN // 8]
+    shown = values[:SHOWN]
+    return [
+        list(array.shape),
+        math.prod(array.shape),
+        [decimal_text(value) for value in shown],
+        [hex_text(value) for value in shown],
+    ]
+
+
+def _truth(case: Case) -> list[list[Any]]:
+    """Of each alternative: its policy; of each output: name, shape, positions, digits."""
+    known = case.expected.alternatives if case.expected is not None else ()
+    return [
+        [
+            alternative.policy,
+            [
+                [
+                    name,
+                    list(truth.shape),
+                    None if truth.positions is None else list(truth.positions[:SHOWN]),
+                    list(truth.values[:SHOWN]),
+                    len(truth.values),
+                ]
+                for name, truth in alternative.outputs.items()
+            ],
+        ]
+        for alternative in known
+    ]
+
+
+def _results(evidence: Evidence, texts: _Index) -> dict[str, Any]:
+    subjects = {subject: number for number, subject in enumerate(evidence.subjects)}
+    cases = {identity: number for number, identity in enumerate(evidence.cases)}
+    names = _Index("loss")
+    # Adapters of one framework mostly give the same bits: each distinct answer is stored once.
+    distinct: dict[bytes, int] = {}
+    answers: list[list[Any]] = []
+    given: list[list[list[int]]] = []
+    for _, result in evidence.results:
+        row = []
+        for name, output in result.outputs.items():
+            key = msgspec.json.encode(output)
+            number = distinct.setdefault(key, len(answers))
+            if number == len(answers):
+                answers.append(_answer(output, texts))
+            row.append([names[name], number])
+        given.append(row)
+    records = [result for _, result in evidence.results]
+    worst = [worst_output(result) for result in records]
+    return {
+        "results": {
+            "subject": [subjects[subject] for subject, _ in evidence.results],
+            "case": [cases[result.case] for result in records],
+            "dtype": [texts[result.dtype] for result in records],
+            "status": [texts[result.status] for result in records],
+            "grade": [texts[result.grade or ""] for result in records],
+            "mark": [texts[mark(result)] for result in records],
+            "heat": [texts[heat(result)] for result in records],
+            "ulp": [_short(found[1].ulp) if found else None for found in worst],
+            "worst": [names[found[0]] if found else -1 for found in worst],
+            "note": [texts[_note(result)] for result in records],
+            "raised": [texts[result.raised or ""] for result in records],
+            "deviation": [texts[result.deviation or ""] for result in records],
+            "answers": given,
+        },
+        "links": {
+            result.deviation: link(result.deviation) for result in records if result.deviation
+        },
+        "outputs": names.items(),
+        "answers": [list(column) for column in zip(*answers, strict=True)] or [[]] * 8,
+    }
+
+
+def _note(result: Result) -> str:
+    """Why a result is what it is, in one sentence; "" where there is nothing to say."""
+    messages = (output.message for output in result.outputs.values() if output.message)
+    return result.reason or next(messages, "") or result.raised or ""
+
+
+def _answer(output: OutputResult, texts: _Index) -> list[Any]:
+    """Grade, ulp, policy, ulp of each element, elements, dtype, shape, message."""
+    return [
+        texts[output.grade],
+        _short(output.ulp),
+        texts[output.policy or ""],
+        [_short(ulp) for ulp in output.ulps],
+        decode(output),
+        texts[output.dtype or ""],
+        None if output.shape is None else list(output.shape),
+        texts[output.message or ""],
+    ]
+
+
+def _short(number: float | None) -> float | None:
+    """``number`` to three significant digits: what is shown, and what compresses."""
+    return None if number is None else float(f"{number:.3g}")

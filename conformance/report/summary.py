@@ -1,0 +1,156 @@
+"""Counts results into the sentences and tables of the report."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from conformance.report.marks import ulp_text, worst_ulp
+from conformance.report.matrix import dtype_order
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from conformance.model import Result
+    from conformance.report.evidence import Evidence, Subject
+
+GRADES = ("exact", "faithful", "accurate", "coarse", "wrong")
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many items were asked, and what became of them."""
+
+    passed: int = 0
+    deviates: int = 0
+    failed: int = 0
+    not_run: int = 0
+    grades: tuple[int, ...] = (0,) * len(GRADES)
+
+    @property
+    def asked(self) -> int:
+        """All items, with those not run."""
+        return self.passed + self.deviates + self.failed + self.not_run
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.passed + other.passed,
+            self.deviates + other.deviates,
+            self.failed + other.failed,
+            self.not_run + other.not_run,
+            tuple(mine + theirs for mine, theirs in zip(self.grades, other.grades, strict=True)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence about an adapter: its ``name``, what it did, whether anything fails."""
+
+    name: str
+    text: str
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """A known deviation of one subject: which results match its entry."""
+
+    subject: Subject
+    link: str
+    reason: str
+    dtypes: Sequence[str]
+    worst: str
+    cases: Sequence[str]
+    items: int
+
+
+def count(evidence: Evidence) -> dict[Subject, Counts]:
+    """The counts of every subject, NotRun records included."""
+    statuses: defaultdict[Subject, Counter[str]] = defaultdict(Counter)
+    for subject, record in evidence.absent:
+        statuses[subject]["not_run"] += record.items
+    for subject, result in evidence.results:
+        statuses[subject][result.status] += 1
+        if result.status != "not_run" and result.grade is not None:
+            statuses[subject][result.grade] += 1
+    return {
+        subject: Counts(
+            passed=found["passed"],
+            deviates=found["deviates"],
+            failed=found["failed"],
+            not_run=found["not_run"],
+            grades=tuple(found[grade] for grade in GRADES),
+        )
+        for subject in evidence.subjects
+        for found in [statuses[subject]]
+    }
+
+
+def sentences(evidence: Evidence, counts: dict[Subject, Counts]) -> list[Sentence]:
+    """One sentence for each adapter, over all its devices; its numbers add up to what was asked."""
+    coarse: Counter[tuple[str, str]] = Counter()
+    for subject, result in evidence.results:
+        if result.status == "passed" and result.grade == "coarse":
+            coarse[subject.adapter, subject.version] += 1
+    found: defaultdict[tuple[str, str], Counts] = defaultdict(Counts)
+    for subject in evidence.subjects:
+        found[subject.adapter, subject.version] += counts[subject]
+    return [
+        Sentence(
+            name=" ".join(filter(None, name)),
+            text=_sentence(total, coarse[name]),
+            failed=total.failed > 0,
+        )
+        for name, total in found.items()
+    ]
+
+
+def _sentence(total: Counts, coarse: int) -> str:
+    if total.not_run == total.asked:
+        return f"was asked {total.asked:,} questions and ran none."
+    text = f"is right on {total.passed:,} of {total.asked:,}"
+    if coarse:
+        text += f", {coarse:,} of these only coarsely"
+    rest = [f"{total.failed:,} failed"] if total.failed else ["none failed"]
+    if total.deviates:
+        plural = "" if total.deviates == 1 else "s"
+        rest.append(f"{total.deviates:,} known deviation{plural}")
+    if total.not_run:
+        rest.append(f"{total.not_run:,} not run")
+    return f"{text}; {', '.join(rest)}."
+
+
+def policies(evidence: Evidence) -> list[tuple[str, str, list[int]]]:
+    """Group, policy, and for each subject how many results were graded under it.
+
+    A result counts once for each policy that any of its outputs follows.
+    """
+    found: defaultdict[tuple[str, str], Counter[Subject]] = defaultdict(Counter)
+    for subject, result in evidence.results:
+        for policy in {output.policy for output in result.outputs.values()} - {None}:
+            found[evidence.cases[result.case].group, str(policy)][subject] += 1
+    return [
+        (group, policy, [tally[subject] for subject in evidence.subjects])
+        for (group, policy), tally in sorted(found.items())
+    ]
+
+
+def deviations(evidence: Evidence) -> list[Deviation]:
+    """Known deviations, by subject, issue and reason."""
+    found: defaultdict[tuple[Subject, str, str], list[Result]] = defaultdict(list)
+    for subject, result in evidence.results:
+        if result.status == "deviates":
+            found[subject, result.deviation or "", result.reason or ""].append(result)
+    return [
+        Deviation(
+            subject=subject,
+            link=link,
+            reason=reason,
+            dtypes=sorted({result.dtype for result in results}, key=dtype_order),
+            worst=ulp_text(max((worst_ulp(result) or 0.0 for result in results), default=None)),
+            cases=sorted({result.case for result in results}),
+            items=len(results),
+        )
+        for (subject, link, reason), results in sorted(found.items())
+    ]

@@ -1,0 +1,82 @@
+"""Refuses a case whose inputs lie outside the domain of its loss."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from conformance.model import OPERATIONS, Array, Case
+from conformance.truth.errors import InvalidQuestion, UndefinedQuestion
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Domain(NamedTuple):
+    """The closed interval in which every element of an input lies; a NaN lies in none."""
+
+    lowest: float
+    highest: float
+
+
+DOMAINS: Mapping[tuple[str, str], Domain] = {
+    ("bce", "probabilities"): Domain(0.0, 1.0),
+    ("bce", "targets"): Domain(0.0, 1.0),
+}
+
+
+def check_domain(case: Case) -> None:
+    """Return if the question of ``case`` has an answer.
+
+    Raises:
+        InvalidQuestion: If a required input differs in shape from the first, an optional one does
+            not broadcast into that shape (NumPy's rules, nothing enlarged), or an element lies
+            outside its domain.
+        UndefinedQuestion: If a weight is infinite.
+    """
+    where = f"{case.path}:{case.line}: {case.id}"
+    operation = OPERATIONS[case.operation]
+    first = operation.inputs[0]
+    shape = case.inputs[first].shape
+    for name, array in case.inputs.items():
+        if name not in operation.optional and array.shape != shape:
+            msg = (
+                f"{where}: {name} has shape {array.shape}, {first} {shape}. "
+                "Give both one shape, or say that the case raises."
+            )
+            raise InvalidQuestion(msg)
+        if name in operation.optional and not _broadcasts_into(array.shape, shape):
+            msg = (
+                f"{where}: {name} of shape {array.shape} does not broadcast into the shape {shape} "
+                f"of {first}. Give a shape that does, or say that the case raises."
+            )
+            raise InvalidQuestion(msg)
+        domain = DOMAINS.get((case.operation, name))
+        if domain is not None:
+            _check_inside(where, name, array, domain)
+        if name in operation.optional and any(math.isinf(value) for value in array.values):
+            msg = (
+                f"{where}: {name} holds an infinity, for which the definition gives no answer. "
+                "Give a finite one."
+            )
+            raise UndefinedQuestion(msg)
+
+
+def _broadcasts_into(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
+    try:
+        return np.broadcast_shapes(shape, target) == target
+    except ValueError:
+        return False
+
+
+def _check_inside(where: str, name: str, array: Array, domain: Domain) -> None:
+    for index, value in enumerate(array.values):
+        if not domain.lowest <= value <= domain.highest:
+            msg = (
+                f"{where}: {name}[{index}] is {value!r}, outside "
+                f"[{domain.lowest:g}, {domain.highest:g}]. "
+                "Give a value inside, or say that the case raises."
+            )
+            raise InvalidQuestion(msg)

@@ -1,0 +1,75 @@
+"""Broadcasts the inputs of a case into its distinct elements."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from conformance.model import OPERATIONS, Array, Case
+
+Point = tuple[float, ...]
+"""What one element of a loss depends on: the operation's inputs in order, without the weight."""
+
+
+@dataclass(frozen=True, slots=True)
+class Elements:
+    """The elements of a case, equal ones taken together.
+
+    Attributes:
+        shape: The shape of the first input, hence of every gradient.
+        points: The point of each distinct element.
+        weights: Its weight: the factor of its loss.
+        counts: How often it occurs.
+        which: For each element in C order, its index in the three above.
+    """
+
+    shape: tuple[int, ...]
+    points: tuple[Point, ...]
+    weights: tuple[float, ...]
+    counts: tuple[int, ...]
+    which: np.ndarray[Any, np.dtype[np.intp]]
+
+
+def arguments_of(operation: str) -> tuple[str, ...]:
+    """Names of the inputs that make a point, in its order."""
+    return tuple(name for name in OPERATIONS[operation].inputs if name != "weight")
+
+
+def elements_of(case: Case) -> Elements:
+    """The elements of a case that ``check_domain`` accepts; an absent weight is 1.
+
+    The sign of a zero is dropped, and every NaN is the same NaN.
+    """
+    arguments = arguments_of(case.operation)
+    shape = case.inputs[arguments[0]].shape
+    columns = [_column(case.inputs.get(name), shape) for name in (*arguments, "weight")]
+    order = np.lexsort(columns)
+    starts = np.zeros(order.size, dtype=bool)
+    starts[:1] = True
+    for column in columns:
+        # As bits, a NaN equals itself.
+        bits = column[order].view(np.uint64)
+        starts[1:] |= bits[1:] != bits[:-1]
+    which = np.empty(order.size, dtype=np.intp)
+    which[order] = np.cumsum(starts) - 1
+    first = order[starts]
+    return Elements(
+        shape=shape,
+        points=tuple(zip(*(column[first].tolist() for column in columns[:-1]), strict=True)),
+        weights=tuple(columns[-1][first].tolist()),
+        counts=tuple(np.bincount(which).tolist()),
+        which=which,
+    )
+
+
+def _column(array: Array | None, shape: tuple[int, ...]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    if array is None:
+        return np.ones(math.prod(shape))
+    full = np.resize(np.array(array.values, dtype=np.float64), array.shape)
+    # Adding 0 turns -0.0 into 0.0.
+    column = np.broadcast_to(full, shape).ravel() + 0.0
+    column[np.isnan(column)] = np.nan
+    return column

@@ -1,0 +1,134 @@
+"""Computes what a case expects: every output, under every policy."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from conformance.errors import ConformanceError
+from conformance.model import Alternative, Case, Expected, Truth
+from conformance.truth.agreement import agreed_text
+from conformance.truth.domains import check_domain
+from conformance.truth.elements import Elements, Point, elements_of
+from conformance.truth.limits import limit_at, weighted
+from conformance.truth.policies import LIMIT, POLICIES, Quantity
+from conformance.truth.sums import WeightedSum
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def expected_for(case: Case) -> Expected:
+    """Compute the truth of every output of ``case``, under each of its policies.
+
+    Without policies there is one alternative, whose policy is None and whose values are the
+    limits. An alternative has those of ``case.outputs`` that its policy covers. Of a case with
+    positions or a described input, gradients (and an unreduced loss) hold the values at
+    ``case.positions`` only. A gradient is that of the sum of the returned loss.
+
+    Raises:
+        InvalidQuestion: If the question breaks the definition, so that a right answer raises.
+        UndefinedQuestion: If the definition leaves the question open.
+        Disagreement: If the two oracles differ.
+        Unproven: If 40 digits cannot be proven.
+        ConformanceError: If a policy or a position of the case does not exist.
+    """
+    check_domain(case)
+    elements = elements_of(case)
+    _check_positions(case, elements)
+    if not case.policies:
+        outputs = {name: _truth(case, elements, name, LIMIT) for name in case.outputs}
+        return Expected(alternatives=(Alternative(None, outputs),))
+    return Expected(
+        alternatives=tuple(
+            Alternative(
+                policy,
+                {name: _truth(case, elements, name, policy) for name in _covered(case, policy)},
+            )
+            for policy in case.policies
+        )
+    )
+
+
+def _covered(case: Case, policy: str) -> list[str]:
+    """Those of the case's outputs that ``policy`` settles, at least one."""
+    where = f"{case.path}:{case.line}: {case.id}"
+    if policy not in POLICIES:
+        msg = f"{where}: there is no policy {policy!r}. Give one of {', '.join(POLICIES)}."
+        raise ConformanceError(msg)
+    settled = POLICIES[policy].covers.get(case.operation, frozenset())
+    covered = [name for name in case.outputs if name in settled]
+    if not covered:
+        msg = (
+            f"{where}: policy {policy!r} covers none of the outputs {', '.join(case.outputs)} of "
+            f"{case.operation}. Leave it out."
+        )
+        raise ConformanceError(msg)
+    return covered
+
+
+def _check_positions(case: Case, elements: Elements) -> None:
+    size = len(elements.which)
+    for position in case.positions:
+        if not 0 <= position < size:
+            msg = (
+                f"{case.path}:{case.line}: {case.id}: position {position} lies outside an array "
+                f"of {size} elements. Give positions from 0 to {size - 1}."
+            )
+            raise ConformanceError(msg)
+
+
+def _truth(case: Case, elements: Elements, output: str, policy: str) -> Truth:
+    quantity = Quantity(case.operation, output, policy)
+    where = f"{case.path}:{case.line}: {case.id}: {output}"
+    size = len(elements.which)
+    divisor = size if case.reduction == "mean" else 1
+    if output == "loss" and case.reduction != "none":
+        if divisor == 0:
+            return Truth(shape=(), values=("nan",))
+        every = zip(elements.points, elements.weights, elements.counts, strict=True)
+        return Truth(shape=(), values=(_text(quantity, every, divisor, where),))
+    sampled = bool(case.positions) or any(array.described for array in case.inputs.values())
+    positions = case.positions if sampled else tuple(range(size))
+    indices = [int(elements.which[position]) for position in positions]
+    texts = {
+        index: _text(
+            quantity, [(elements.points[index], elements.weights[index], 1)], divisor, where
+        )
+        for index in sorted(set(indices))
+    }
+    return Truth(
+        shape=elements.shape,
+        values=tuple(texts[index] for index in indices),
+        positions=positions if sampled else None,
+    )
+
+
+def _text(
+    quantity: Quantity, elements: Iterable[tuple[Point, float, int]], divisor: int, where: str
+) -> str:
+    """The sum over (point, weight, count) of count * weight * quantity, divided by ``divisor``."""
+    terms: defaultdict[Point, Fraction] = defaultdict(Fraction)
+    constant = Fraction(0)
+    # The sum of these decides whether the whole is infinite; float arithmetic knows how.
+    unbounded = 0.0
+    for point, weight, count in elements:
+        limit = limit_at(quantity, point)
+        if limit is None and not math.isnan(weight):
+            terms[point] += Fraction(weight) * count
+            continue
+        value = math.nan if limit is None else weighted(limit, weight)
+        if isinstance(value, Fraction):
+            constant += value * count
+        else:
+            unbounded += value
+    if unbounded != 0:
+        return str(unbounded)
+    asked = WeightedSum(
+        quantity=quantity,
+        terms={point: factor / divisor for point, factor in terms.items() if factor},
+        constant=constant / divisor,
+    )
+    return agreed_text(asked, where)
