@@ -60,26 +60,24 @@ def _bounds(
     case: Case, output: str, magnitudes: Magnitudes, underflow: Values, format_: Format
 ) -> Bounds:
     careful, textbook = magnitudes
-    count = max(1, careful.size)
-    reduced = output == "loss" and case.reduction != "none"
-    mean = case.reduction == "mean"
-    if reduced:
-        careful, textbook, underflow = (
-            _select(values.sum(keepdims=True), ()) for values in (careful, textbook, underflow)
-        )
-        underflow = underflow / count if mean else underflow
-    else:
-        careful, textbook, underflow = (
-            _select(values, case.positions) for values in (careful, textbook, underflow)
-        )
-    if mean:
-        careful, textbook = careful / count, textbook / count
-    factor = (8 + 2 * np.log2(count if reduced else 1)) * format_.unit_roundoff
-    return Bounds(factor * careful, factor * textbook + underflow)
+    count = 1
+    if output == "loss" and case.reduction != "none":
+        count = max(1, careful.size)
+        careful, textbook, underflow = careful.sum(), textbook.sum(), underflow.sum()
+    if case.reduction == "mean":
+        elements = max(1, underflow.size, count)
+        careful, textbook = careful / elements, textbook / elements
+        # A gradient may be divided before it is weighted, and then underflow undivided.
+        underflow = underflow / count
+    factor = (8 + 2 * np.log2(count)) * format_.unit_roundoff
+    accurate = factor * (careful + underflow)
+    coarse = factor * textbook + underflow
+    positions = case.positions if accurate.ndim else ()
+    return Bounds(_select(accurate, positions), _select(coarse, positions))
 
 
 def _select(values: Values, positions: tuple[int, ...]) -> Values:
-    flat = values.reshape(-1)
+    flat = np.reshape(values, -1)
     return flat[list(positions)] if positions else flat
 
 

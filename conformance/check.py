@@ -15,6 +15,7 @@ from conformance.errors import ConformanceError
 from conformance.fill import require_invalid
 from conformance.floats import FORMATS, parse, round_to
 from conformance.truth import expected_for
+from conformance.truth.digits import DIGITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -95,9 +96,8 @@ def _ties(case: Case) -> Iterator[str]:
             for text in set(truth.values):
                 digits, _, power = text.partition("e")
                 value = parse(text)
-                if len(digits.strip("-").replace(".", "").lstrip("0")) < 40 or not value:
-                    continue
-                if not isinstance(value, Fraction):
+                exact = len(digits.strip("-").replace(".", "").lstrip("0")) < DIGITS
+                if exact or not isinstance(value, Fraction):
                     continue
                 step = Fraction(10) ** (int(power or 0) - len(digits.partition(".")[2])) / 2
                 for dtype in case.dtypes:

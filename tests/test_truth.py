@@ -60,7 +60,6 @@ def case(
         inputs_rounded_to=None,
         sha256="",
         path=Path("group.yaml"),
-        line=7,
     )
 
 
@@ -140,6 +139,20 @@ def test_weight_and_pos_weight_broadcast_by_trailing_dimensions() -> None:
         outputs=("logits_grad",),
     )
     assert found["logits_grad"] == Truth(shape=(2, 2), values=("-1", "-2", "1.5", "1.5"))
+
+
+def test_limits_are_counted_and_divided_like_other_values() -> None:
+    (alternative,) = expected_for(
+        case(
+            operation="bce",
+            reduction="mean",
+            policies=("clamp_log_100",),
+            probabilities=[0, 0, 1, 0, 1],
+            targets=[1, 1, 0.5, 0, 1],
+            weight=[2, 2, 1, 1, 1],
+        )
+    ).alternatives
+    assert alternative.outputs == {"loss": Truth(shape=(), values=("90",))}
 
 
 def test_weights_that_cancel_give_exactly_0() -> None:
@@ -266,7 +279,7 @@ def test_nan_at_infinity_covers_the_loss(expected: tuple[str, ...], reduction: s
 def test_a_question_outside_the_definition_is_invalid(
     message: str, arguments: dict[str, Any]
 ) -> None:
-    with pytest.raises(InvalidQuestion, match=f"group.yaml:7: group/name: {message}"):
+    with pytest.raises(InvalidQuestion, match=f"group.yaml: group/name: {message}"):
         expected_for(case(**arguments))
 
 
@@ -286,7 +299,7 @@ def test_an_infinite_weight_is_undefined() -> None:
 def test_a_policy_or_position_that_does_not_exist_is_an_error(
     message: str, arguments: dict[str, Any]
 ) -> None:
-    with pytest.raises(ConformanceError, match=f"group.yaml:7: group/name: {message}"):
+    with pytest.raises(ConformanceError, match=f"group.yaml: group/name: {message}"):
         expected_for(case(logits=[0, 0], targets=[1, 0], **arguments))
 
 
@@ -322,7 +335,11 @@ def test_values_are_repeated_until_the_shape_is_full() -> None:
 
 def test_equal_elements_are_taken_together() -> None:
     elements = elements_of(
-        case(logits=[0.0, -0.0, 2.0, NAN, NAN, 0.0], targets=[1, 1, 1, 1, 1, 0], weight=2.0)
+        case(
+            logits=[0.0, -0.0, 2.0, NAN, math.copysign(NAN, -1), 0.0],
+            targets=[1, 1, 1, 1, 1, 0],
+            weight=2.0,
+        )
     )
     assert 4 == len(elements.points) == len(elements.weights)
     assert elements.which[0] == elements.which[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,7 +13,6 @@ from conformance.truth.digits import decimal_text
 from conformance.truth.limits import LIMITS, limit_at, weighted
 from conformance.truth.policies import POLICIES, Quantity
 from conformance.truth.sums import WeightedSum
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from conformance.truth.elements import Point

@@ -10,7 +10,7 @@ from flint import arb, ctx, fmpq
 
 from conformance.truth import arb as arb_oracle
 from conformance.truth import closed_form
-from conformance.truth.digits import decimal_text, interval_texts
+from conformance.truth.digits import decimal_text, interval_texts, padded
 from conformance.truth.errors import Disagreement, Unproven
 from conformance.truth.precision import ACCURATE_BITS, PRECISIONS
 
@@ -36,7 +36,8 @@ def agreed_text(asked: WeightedSum, where: str) -> str:
     for precision in PRECISIONS:
         texts = compare(arb_oracle.enclose(asked, precision), closed, precision, where)
         if texts is not None and texts[0] == texts[1]:
-            return texts[0]
+            exact = isinstance(closed, Fraction) and Fraction(texts[0]) == closed
+            return texts[0] if exact else padded(texts[0])
     if texts is None or _has_huge_exponent(texts[0]):
         msg = (
             f"{where}: {PRECISIONS[-1]} bits do not prove 40 digits. "
@@ -59,7 +60,7 @@ def _beside_tie(asked: WeightedSum, low: str, high: str, where: str) -> str:
     """
     halfway = (Fraction(low) + Fraction(high)) / 2
     rest = closed_form.evaluate(replace(asked, constant=asked.constant - halfway), where)
-    return low if rest < 0 else high
+    return padded(low if rest < 0 else high)
 
 
 def compare(

@@ -137,15 +137,16 @@ def _clamped_log(a: Fraction) -> Combination:
 
 
 def _logits_loss(x: Fraction, t: Fraction, p: Fraction) -> Combination:
-    return _combine((p * t, _softplus(-x)), (1 - t, _softplus(x)))
+    # Not the sum of two softplus of the definition: a slip there must not be repeated here.
+    return _combine((1 - t, _rational(x)), (1 + (p - 1) * t, _softplus(-x)))
 
 
 def _logits_grad(x: Fraction, t: Fraction, p: Fraction) -> Combination:
-    return _combine((1 - t, _sigmoid(x)), (-p * t, _sigmoid(-x)))
+    return _combine((1 - t, _rational(Fraction(1))), (-1 - (p - 1) * t, _sigmoid(-x)))
 
 
 def _logits_targets_grad(x: Fraction, _: Fraction, p: Fraction) -> Combination:
-    return _combine((p, _softplus(-x)), (Fraction(-1), _softplus(x)))
+    return _combine((Fraction(-1), _rational(x)), (p - 1, _softplus(-x)))
 
 
 def _bce_loss(q: Fraction, t: Fraction) -> Combination:

@@ -1,8 +1,9 @@
 """Writes numbers as decimal texts of 40 significant digits.
 
-The one form of a number: rounded to nearest (ties to even), trailing zeros stripped; plain
-("-2", "0.00025") where its decimal exponent is at least -5 and below 21, else scientific with
-one digit before the point ("4.25e-18", "1e21"). Zero is "0": a truth has no signed zero.
+The one form of a number: rounded to nearest (ties to even); plain ("-2", "0.00025") where its
+decimal exponent is at least -5 and below 21, else scientific with one digit before the point
+("4.25e-18", "1e21"). Zero is "0": a truth has no signed zero. An exact text has no zero at its
+end; a rounded one always has 40 digits, so that a reader can tell the two apart.
 """
 
 from __future__ import annotations
@@ -17,6 +18,15 @@ PLAIN_EXPONENTS = range(-5, 21)
 def decimal_text(value: Fraction) -> str:
     """The decimal text of an exact value; exact if it needs no more than 40 digits."""
     return _layout(*_rounded(value))
+
+
+def padded(text: str) -> str:
+    """The text of a number that was rounded: zeros make up the 40 digits."""
+    significand, mark, exponent = text.partition("e")
+    digits = significand.lstrip("-").replace(".", "").lstrip("0")
+    point = "" if "." in significand else "."
+    missing = DIGITS - len(digits)
+    return significand + (point + "0" * missing if missing else "") + mark + exponent
 
 
 def interval_texts(middle: int, radius: int, exponent: int) -> tuple[str, str]:

@@ -36,7 +36,7 @@ def check_domain(case: Case) -> None:
             outside its domain.
         UndefinedQuestion: If a weight is infinite.
     """
-    where = f"{case.path}:{case.line}: {case.id}"
+    where = f"{case.path}: {case.id}"
     operation = OPERATIONS[case.operation]
     first = operation.inputs[0]
     shape = case.inputs[first].shape

@@ -54,7 +54,7 @@ def expected_for(case: Case) -> Expected:
 
 def _covered(case: Case, policy: str) -> list[str]:
     """Those of the case's outputs that ``policy`` settles, at least one."""
-    where = f"{case.path}:{case.line}: {case.id}"
+    where = f"{case.path}: {case.id}"
     if policy not in POLICIES:
         msg = f"{where}: there is no policy {policy!r}. Give one of {', '.join(POLICIES)}."
         raise ConformanceError(msg)
@@ -74,7 +74,7 @@ def _check_positions(case: Case, elements: Elements) -> None:
     for position in case.positions:
         if not 0 <= position < size:
             msg = (
-                f"{case.path}:{case.line}: {case.id}: position {position} lies outside an array "
+                f"{case.path}: {case.id}: position {position} lies outside an array "
                 f"of {size} elements. Give positions from 0 to {size - 1}."
             )
             raise ConformanceError(msg)
@@ -82,7 +82,7 @@ def _check_positions(case: Case, elements: Elements) -> None:
 
 def _truth(case: Case, elements: Elements, output: str, policy: str) -> Truth:
     quantity = Quantity(case.operation, output, policy)
-    where = f"{case.path}:{case.line}: {case.id}: {output}"
+    where = f"{case.path}: {case.id}: {output}"
     size = len(elements.which)
     divisor = size if case.reduction == "mean" else 1
     if output == "loss" and case.reduction != "none":

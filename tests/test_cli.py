@@ -1,0 +1,94 @@
+"""The command line, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "conformance.cli", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def modules_after(statement: str) -> set[str]:
+    code = f"import sys\n{statement}\nprint(*sys.modules, file=sys.stderr)"
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    return set(found.stderr.split())
+
+
+HEAVY = {"torch", "ignite", "pytorch_lightning", "numpy", "flint", "mpmath", "yaml", "jinja2"}
+
+
+def test_importing_the_package_imports_no_framework() -> None:
+    assert set() == modules_after("import conformance") & HEAVY
+
+
+def test_help_imports_no_framework() -> None:
+    statement = "from conformance.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass"
+    assert set() == modules_after(statement) & HEAVY
+
+
+def test_wrong_usage_is_one_line_and_exits_with_64() -> None:
+    found = command("frob")
+    assert found.returncode == 64
+    assert found.stderr.count("\n") == 1
+
+
+@pytest.fixture
+def case_file(tmp_path: Path) -> Path:
+    path = tmp_path / "theme.yaml"
+    path.write_text(
+        "format: bce-conformance/1\nabout: A file.\ncases:\n  - id: one\n    about: A case.\n"
+        "    operation: bce\n    dtypes: [float64]\n    probabilities: [0.25]\n    targets: [1]\n",
+        encoding="utf-8",
+    )
+    return path
+
+
+def test_check_then_fill_then_check(case_file: Path) -> None:
+    before = command("check", str(case_file))
+    assert (before.returncode, before.stdout.splitlines()[-1]) == (4, "1 cases, 1 problems")
+    filled = command("fill", str(case_file))
+    assert (0, f"filled: {case_file}\n") == (filled.returncode, filled.stdout)
+    after = command("check", "--format", "json", str(case_file))
+    assert after.returncode == 0
+    assert json.loads(after.stdout) == {"cases": 1, "problems": []}
+    again = command("fill", str(case_file))
+    assert f"as it was: {case_file}\n" == again.stdout
+
+
+@pytest.mark.parametrize("verb", ["check", "fill"])
+@pytest.mark.parametrize("text", ["format: [", "[" * 10_000_000, "", "a: \x00", "a: 1\na: 2"])
+def test_a_malformed_file_is_one_sentence(case_file: Path, verb: str, text: str) -> None:
+    case_file.write_text(text, encoding="utf-8")
+    found = command(verb, str(case_file))
+    assert found.returncode == 4
+    output = found.stdout + found.stderr
+    assert "Traceback" not in output
+    assert sum(line.startswith(f"{case_file}:") for line in output.splitlines()) == 1
+    assert text == case_file.read_text(encoding="utf-8")
+
+
+def test_a_path_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    found = command("check", str(tmp_path / "absent.yaml"))
+    assert found.returncode == 4
+    assert "absent.yaml: No such file or directory. Give a case file" in found.stdout
+
+
+def test_schema_prints_the_schema() -> None:
+    found = command("schema")
+    assert json.loads(found.stdout)["title"] == "A case file of format bce-conformance/1"
