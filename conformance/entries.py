@@ -239,7 +239,8 @@ def _truth(raw: Any, case: Case, output: str, path: Place) -> Truth:
     found, texts = _read_digits(raw, path)
     whole = output == "loss" and case.reduction != "none"
     shape = () if whole else next(iter(case.inputs.values())).shape
-    positions = case.positions if case.positions and not whole else None
+    sampled = bool(case.positions) or any(array.described for array in case.inputs.values())
+    positions = case.positions if sampled and not whole else None
     wanted = (len(positions),) if positions is not None else shape
     if math.prod(wanted) != len(texts) or (len(texts) and found != wanted):
         raise EntryError(path, f"its shape is {found}, not {wanted}; run `fill`")

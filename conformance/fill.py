@@ -53,7 +53,9 @@ def fill(path: Path, group: str, glossary: Glossary) -> bool:
         draft.write_text(text, encoding="utf-8")
         written = load_file(draft, group, glossary)
         for old, new, answer in zip(cases, written, answers, strict=True):
-            if replace(old, expected=answer or old.expected) != replace(new, path=path):
+            # The digest stands for the inputs: a NaN among them differs from itself.
+            asked = replace(old, inputs={}, expected=answer or old.expected)
+            if asked != replace(new, inputs={}, path=path):
                 msg = f"{path}: {old.id} changes when its answer is written. Use block style."
                 raise ConformanceError(msg)
         draft.replace(path)

@@ -79,6 +79,8 @@ def make_plan(
     if cuda and not devices:
         asked.insert(0, "cpu")
     for name in dict.fromkeys(names or adapters.BUILT_IN):
+        if name not in adapters.BUILT_IN:
+            adapters.load(name)
         for device in asked or ["cpu", "cuda"]:
             if not asked and not _offers(name, device):
                 continue

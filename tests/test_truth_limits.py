@@ -99,7 +99,22 @@ def test_every_policy_covers_only_what_has_a_limit() -> None:
     covered = {
         Quantity(operation, output)
         for policy in POLICIES.values()
-        for operation, outputs in policy.covers.items()
+        for operation, outputs in policy.items()
         for output in outputs
     }
     assert covered == {quantity for quantity in LIMITS if quantity.policy == "limit"}
+
+
+@pytest.mark.parametrize(
+    ("value", "policy", "expected"),
+    [
+        (INF, "limit", Fraction(0)),
+        (-INF, "limit", Fraction(0)),
+        (INF, "zero_times_infinity", NAN),
+        (Fraction(3), "zero_times_infinity", Fraction(0)),
+    ],
+)
+def test_the_weight_0_masks_an_infinity_but_under_one_policy(
+    value: float, policy: str, expected: float
+) -> None:
+    assert str(expected) == str(weighted(value, 0.0, policy))

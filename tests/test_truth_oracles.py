@@ -292,7 +292,7 @@ def test_both_oracles_agree_on_the_logits_form(output: str, x: float, t: float, 
         [
             Quantity("bce", output, name)
             for name, policy in POLICIES.items()
-            for output in sorted(policy.covers.get("bce", ()))
+            for output in sorted(policy.get("bce", ()))
         ]
     ),
     q=INSIDE,

@@ -1,7 +1,5 @@
 """Tests of conformance.ulps."""
 
-# ruff: noqa: SIM300 - the expected value stands first, a literal too.
-
 from __future__ import annotations
 
 import math
@@ -96,14 +94,14 @@ def test_ulp_error_counts_parts_of_an_ulp():
     truth = parse("4.248354255291588986304977843631582181878e-18")
 
     assert ulp_error(round_to(truth, BIT32), truth, BIT32) < 0.5
-    assert 1.5 == ulp_error(1.0, 1 + 3 * Fraction(BIT32.unit_roundoff), BIT32)
-    assert 1.0 == ulp_error(5e-324, Fraction(0), BIT64)
-    assert 0.25 == ulp_error(0.0, Fraction(1, 4) * Fraction(5e-324), BIT64)
+    assert ulp_error(1.0, 1 + 3 * Fraction(BIT32.unit_roundoff), BIT32) == 1.5
+    assert ulp_error(5e-324, Fraction(0), BIT64) == 1.0
+    assert ulp_error(0.0, Fraction(1, 4) * Fraction(5e-324), BIT64) == 0.25
 
 
 @every_format
 def test_an_infinite_answer_counts_as_the_next_power_of_two(fmt):
-    assert 1.0 == ulp_error(math.inf, Fraction(fmt.max), fmt)
+    assert ulp_error(math.inf, Fraction(fmt.max), fmt) == 1.0
     assert 2.0**fmt.precision == ulp_error(-math.inf, Fraction(-(2.0**fmt.emax)), fmt) * 2
     assert 2.0 ** (fmt.precision + 1) - 1 == ulp_error(-math.inf, Fraction(fmt.max), fmt)
 
@@ -112,25 +110,25 @@ def test_an_infinite_answer_counts_as_the_next_power_of_two(fmt):
 def test_an_infinite_answer_is_right_where_the_truth_overflows(fmt):
     beyond = Fraction(2) ** (fmt.emax + 1)
 
-    assert 0.0 == ulp_error(math.inf, beyond, fmt)
-    assert 1.0 == ulp_error(fmt.max, beyond, fmt)
+    assert ulp_error(math.inf, beyond, fmt) == 0.0
+    assert ulp_error(fmt.max, beyond, fmt) == 1.0
     assert 2.0 ** (fmt.precision + 1) == ulp_error(-math.inf, beyond, fmt)
 
 
 def test_ulp_error_of_nan_and_infinite_truths():
-    assert 0.0 == ulp_error(math.nan, math.nan, BIT32)
+    assert ulp_error(math.nan, math.nan, BIT32) == 0.0
     assert math.isnan(ulp_error(1.0, math.nan, BIT32))
     assert math.isnan(ulp_error(math.nan, Fraction(1), BIT32))
     assert math.isnan(ulp_error(math.nan, math.inf, BIT32))
-    assert 0.0 == ulp_error(-math.inf, -math.inf, BIT32)
+    assert ulp_error(-math.inf, -math.inf, BIT32) == 0.0
     assert math.inf == ulp_error(math.inf, -math.inf, BIT32)
     assert math.inf == ulp_error(1.0, math.inf, BIT32)
 
 
 def test_a_finite_ulp_error_stays_finite():
-    assert LARGEST == ulp_error(LARGEST, Fraction(0), BIT64)
-    assert LARGEST == ulp_error(math.inf, Fraction(0), BIT64)
-    assert LARGEST == ulp_error(0.0, parse("1e1000"), BIT32)
+    assert ulp_error(LARGEST, Fraction(0), BIT64) == LARGEST
+    assert ulp_error(math.inf, Fraction(0), BIT64) == LARGEST
+    assert ulp_error(0.0, parse("1e1000"), BIT32) == LARGEST
 
 
 @pytest.mark.parametrize("name", ["float16", "bfloat16"])
@@ -160,7 +158,7 @@ def test_ulp_distance_of_float64_counts_in_integers(a, b):
 def test_ulp_distance_of_opposite_extremes_does_not_wrap():
     distance = ulp_distance(np.array([math.inf, 0.0]), np.array([-math.inf, -0.0]))
 
-    assert [2 * 0x7FF0_0000_0000_0000, 0] == distance.tolist()
+    assert distance.tolist() == [2 * 0x7FF0_0000_0000_0000, 0]
 
 
 @every_format
@@ -168,15 +166,15 @@ def test_nan_is_no_distance_from_a_number(fmt):
     a = np.array([np.nan, -np.nan, np.nan, 1, np.nan], dtype=fmt.dtype)
     b = np.array([np.nan, np.nan, 1, np.nan, np.inf], dtype=fmt.dtype)
 
-    assert [0, 0, NO_DISTANCE, NO_DISTANCE, NO_DISTANCE] == ulp_distance(a, b).tolist()
+    assert ulp_distance(a, b).tolist() == [0, 0, NO_DISTANCE, NO_DISTANCE, NO_DISTANCE]
 
 
 def test_ulp_distance_takes_any_shape_and_stride():
     a = np.arange(12, dtype=np.float32).reshape(3, 4).T
 
-    assert (4, 3) == ulp_distance(a, np.nextafter(a, np.float32(-1))).shape
+    assert ulp_distance(a, np.nextafter(a, np.float32(-1))).shape == (4, 3)
     assert np.all(ulp_distance(a, np.nextafter(a, np.float32(-1))) == 1)
-    assert () == ulp_distance(np.float32([1])[0, ...], np.float32([2])[0, ...]).shape
+    assert ulp_distance(np.float32([1])[0, ...], np.float32([2])[0, ...]).shape == ()
 
 
 @pytest.mark.parametrize("other", [np.zeros(2), np.zeros(3, dtype=np.float32)])
@@ -255,7 +253,7 @@ def test_a_truth_near_a_float_is_not_taken_for_it():
     truth = 1 + Fraction(1, 10**1900)
     reals = Reals.prepare([truth], BIT64)
 
-    assert 0.0 < reals.errors(np.array([1.0]))[0]
+    assert reals.errors(np.array([1.0]))[0] > 0.0
     assert not within(truth, 1.0, 0.0, BIT64)
 
 
@@ -267,7 +265,7 @@ def test_prepared_truths_are_rounded_and_finite(fmt):
     assert [round_to(value, fmt) for value in values] == reals.rounded.tolist()
     assert np.signbit(reals.rounded).tolist() == [False, True, False, True, True]
     assert np.all(np.isfinite(reals.hi) & np.isfinite(reals.lo))
-    assert [1, -1, 1, -1, 0] == np.sign(reals.hi + reals.lo).tolist()
+    assert np.sign(reals.hi + reals.lo).tolist() == [1, -1, 1, -1, 0]
 
 
 @every_format
@@ -287,11 +285,13 @@ def test_truths_are_joined_and_selected():
     joined = Reals.concatenate([first, Reals.prepare([], BIT32), Reals.prepare([math.nan], BIT32)])
     picked = joined.take(np.array([2, 0, 0]))
 
-    assert (2, 3, 3) == (len(first), len(joined), len(picked))
-    assert [True, False, True] == picked.within(
-        np.array([math.nan, 2.0, 1.0]), np.array([0.0, 0.5, 0.0])
-    ).tolist()
-    assert 8388608.0 == picked.errors(np.array([math.nan, 2.0, 1.0]))[1]
+    assert (len(first), len(joined), len(picked)) == (2, 3, 3)
+    assert picked.within(np.array([math.nan, 2.0, 1.0]), np.array([0.0, 0.5, 0.0])).tolist() == [
+        True,
+        False,
+        True,
+    ]
+    assert picked.errors(np.array([math.nan, 2.0, 1.0]))[1] == 8388608.0
 
 
 @pytest.mark.parametrize("names", [[], ["float32", "float64"]])

@@ -19,17 +19,23 @@ class Holder(torch.nn.Module):
     """A model whose only parameter, and whose prediction, is the input of a question.
 
     So the parameter's gradient, which the trainer's backward pass leaves, is the answer.
+
+    Attributes:
+        value: The parameter.
+        optimizer: Of the parameter; without momentum, so that no step reaches into the next.
     """
 
     def __init__(self, question: Question) -> None:
         super().__init__()
         self.value = torch.nn.Parameter(Tensors(question).input.detach())
+        self.optimizer = torch.optim.SGD([self.value], lr=0.1)
 
     def load(self, question: Question) -> Tensors:
-        """Take the next question; the optimizer goes on with the same parameter."""
+        """Take the next question."""
         tensors = Tensors(question)
-        self.value.data = tensors.input.detach()
-        self.value.grad = None
+        # A new parameter: autograd keeps the shape of the old one while any of its graph lives.
+        self.value = torch.nn.Parameter(tensors.input.detach())
+        self.optimizer.param_groups[0]["params"] = [self.value]
         return tensors
 
     def forward(self, _: None = None) -> torch.Tensor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
 from ignite.engine import Events, create_supervised_trainer
 
 from conformance.adapters._torch import TorchBased
@@ -12,6 +11,8 @@ from conformance.adapters._trainer import Holder, Steps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import torch
 
     from conformance.model import Answer, Computed, Question
 
@@ -40,7 +41,7 @@ def _run(questions: Sequence[Question], *, keep_going: bool) -> Steps:
 
     trainer = create_supervised_trainer(
         model,
-        torch.optim.SGD(model.parameters(), lr=0.1),
+        model.optimizer,
         steps.criterion,
         prepare_batch=prepare_batch,
     )

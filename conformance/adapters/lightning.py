@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
 from pytorch_lightning import LightningModule, Trainer
 
 from conformance.adapters._torch import TorchBased
@@ -13,6 +12,8 @@ from conformance.adapters._trainer import Holder, Steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    import torch
 
     from conformance.model import Answer, Computed, Question
 
@@ -71,7 +72,7 @@ class _Module(LightningModule):
         self.steps.finish(self.model.value)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.SGD(self.parameters(), lr=0.1)
+        return self.model.optimizer
 
 
 def _fit(questions: Sequence[Question], *, keep_going: bool) -> Steps:

@@ -30,7 +30,7 @@ def logistic(z: Array) -> Array:
 
 def times(coefficient: Array, value: Array) -> Array:
     """The product, and its limit 0 where the coefficient is 0 and the value infinite."""
-    return np.where(coefficient == 0, 0, coefficient * value)
+    return np.where((coefficient == 0) & np.isinf(value), 0, coefficient * value)
 
 
 def bce_with_logits(x: Array, t: Array, w: Array, p: Array) -> dict[str, Array]:
@@ -96,10 +96,18 @@ def reduce(outputs: dict[str, Array], reduction: str) -> dict[str, Array]:
     """Reduce the loss; the gradients become those of the reduced loss."""
     if reduction == "none":
         return outputs
-    loss = outputs.pop("loss")
-    count = loss.dtype.type(loss.size if reduction == "mean" else 1)
-    gradients = {name: gradient / count for name, gradient in outputs.items()}
-    return {"loss": np.asarray(loss.sum() / count), **gradients}
+    if reduction == "sum":
+        return {**outputs, "loss": np.asarray(outputs["loss"].sum())}
+    means = {name: values / values.size for name, values in outputs.items()}
+    return {**means, "loss": np.asarray(mean(outputs["loss"]))}
+
+
+def mean(values: Array) -> Array:
+    """The mean of all elements, finite where each of them is."""
+    total = values.sum()
+    # Divided last, large elements overflow in the sum; divided first, small ones underflow.
+    result: Array = (values / values.size).sum() if np.isinf(total) else total / values.size
+    return result
 
 
 def check_shapes(inputs: Any, shape: tuple[int, ...]) -> None:

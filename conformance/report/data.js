@@ -38,19 +38,23 @@ function arrange(data) {
     const [grade, ulp, policy, ulps, values, dtype, shape, message] =
       data.answers.map((column) => column[index]);
     return {
-      grade: texts[grade], ulp, policy: texts[policy], ulps, values,
+      grade: texts[grade], ulp, policy: texts[policy], ulps: ulps ?? [ulp], values,
       dtype: texts[dtype], shape, message: texts[message],
     };
   });
   const rows = zip(data.results, texts, [
-    "dtype", "status", "grade", "mark", "heat", "note", "raised", "deviation",
+    "dtype", "status", "grade", "mark", "note", "raised", "deviation",
   ]);
-  for (const kase of cases) kase.rows = [];
+  for (const kase of cases) {
+    [kase.inputs, kase.truth, kase.snippet] = kase.detail;
+    kase.rows = [];
+  }
   for (const row of rows) {
     row.subject = subjects[row.subject];
     row.case = cases[row.case];
     row.worst = row.worst < 0 ? "" : data.outputs[row.worst];
     row.answers = new Map(row.answers.map(([name, at]) => [data.outputs[name], answers[at]]));
+    row.ulp = row.answers.get(row.worst)?.ulp ?? null;
     row.case.rows.push(row);
   }
   for (const kase of cases) markDifferences(kase.rows);

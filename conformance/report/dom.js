@@ -5,13 +5,18 @@ function el(tag, attributes, ...children) {
   for (const [name, value] of Object.entries(attributes ?? {})) {
     if (value !== null && value !== false) element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat().filter((child) => child !== null));
+  element.append(...children.flat(Infinity).filter((child) => child !== null));
   return element;
 }
 
 /** The address of a case within the page: free of filters, so that it can be handed on. */
 function caseHref(id) {
   return "#case=" + encodeURIComponent(id).replaceAll("%2F", "/");
+}
+
+/** An id that may wrap after its slashes and underscores, and is still copied as it is. */
+function breakable(id) {
+  return id.split(/(?<=[/_])/).flatMap((part, index) => (index ? [el("wbr"), part] : [part]));
 }
 
 /** A link only for an https address: no text of a run can become a script's. */

@@ -57,6 +57,12 @@ class Evidence:
     stale: Sequence[int]
     replaced: int
 
+    @property
+    def active(self) -> list[Subject]:
+        """The subjects that ran anything."""
+        ran = {subject for subject, result in self.results if result.status != "not_run"}
+        return [subject for subject in self.subjects if subject in ran]
+
     def named(self, subject: Subject) -> str:
         """The adapter's name, with its version where the report holds more than one."""
         versions = {other.version for other in self.subjects if other.adapter == subject.adapter}

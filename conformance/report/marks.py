@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from conformance.model import OutputResult, Result
 
 GRADE_MARKS = {"exact": "=", "faithful": "f", "accurate": "a", "coarse": "c", "wrong": "X"}
-NOT_RUN = "–"
+NOT_RUN = "\N{EN DASH}"
 DEVIATES = "D"
 RAISED = "r"
 
@@ -23,6 +23,9 @@ MARKS = {
     RAISED: "raised an error where one is due",
     NOT_RUN: "not run",
 }
+
+_RANKS = {grade: rank for rank, grade in enumerate(GRADE_MARKS)}
+_STATUS_RANKS = {"not_run": 0, "passed": 1, "deviates": 2, "failed": 3}
 
 HEAT_BOUNDS = (0.01, 0.1, 1.0, 10.0, 1e3, 1e6)
 """Upper bounds of error over allowed error for the heat classes h0 ... h5; h6 is beyond."""
@@ -41,24 +44,22 @@ def mark(result: Result) -> str:
 
 def severity(result: Result) -> tuple[int, int, float]:
     """Sorts results from best to worst: failed last, then by grade, then by ulp."""
-    statuses = {"not_run": 0, "passed": 1, "deviates": 2, "failed": 3}
-    grade = "=facX".find(GRADE_MARKS.get(result.grade or "", ""))
     ulp = worst_ulp(result)
-    return statuses[result.status], grade, math.inf if ulp is None else ulp
+    grade = _RANKS.get(result.grade or "", -1)
+    return _STATUS_RANKS[result.status], grade, math.inf if ulp is None else ulp
 
 
 def worst_output(result: Result) -> tuple[str, OutputResult] | None:
     """The name and grading of the worst output; None where there is none."""
     if not result.outputs:
         return None
-    grades = list(GRADE_MARKS)
+    return max(result.outputs.items(), key=_badness)
 
-    def badness(item: tuple[str, OutputResult]) -> tuple[int, float]:
-        output = item[1]
-        rank = grades.index(output.grade) if output.grade in grades else len(grades)
-        return rank, math.inf if output.ulp is None else output.ulp
 
-    return max(result.outputs.items(), key=badness)
+def _badness(item: tuple[str, OutputResult]) -> tuple[int, float]:
+    output = item[1]
+    rank = _RANKS.get(output.grade, len(_RANKS))
+    return rank, math.inf if output.ulp is None else output.ulp
 
 
 def worst_ulp(result: Result) -> float | None:
@@ -71,15 +72,16 @@ def heat(result: Result) -> str:
     """The CSS class that colours a result by its largest error over allowed error."""
     if result.status == "not_run":
         return "none"
-    ratios = [output.ratio for output in result.outputs.values()]
-    if not ratios:
+    if not result.outputs:
         return "h0" if result.status == "passed" else "h6"
-    if any(ratio is None or math.isnan(ratio) for ratio in ratios):
-        # No distance can be told: either nothing is off, or everything is.
-        bad = any(output.grade == "wrong" for output in result.outputs.values())
-        known = [ratio for ratio in ratios if ratio is not None and not math.isnan(ratio)]
-        return "h6" if bad else heat_class(max(known, default=0.0))
-    return heat_class(max(ratio for ratio in ratios if ratio is not None))
+    # Without a ratio no distance can be told: either nothing is off, or everything is.
+    return heat_class(max(map(_ratio, result.outputs.values())))
+
+
+def _ratio(output: OutputResult) -> float:
+    if output.ratio is None or math.isnan(output.ratio):
+        return math.inf if output.grade == "wrong" else 0.0
+    return output.ratio
 
 
 def heat_class(ratio: float) -> str:

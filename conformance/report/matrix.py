@@ -57,17 +57,35 @@ class Matrix:
     views: dict[str, Sequence[Cell]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Glance:
+    """What the matrix takes from one result."""
+
+    severity: tuple[int, int, float]
+    status: str
+    mark: str
+    heat: str
+    ulp: float | None
+
+    @classmethod
+    def at(cls, result: Result) -> _Glance:
+        """Take it from ``result``."""
+        return cls(severity(result), result.status, mark(result), heat(result), worst_ulp(result))
+
+
 def build_matrix(evidence: Evidence) -> Matrix:
-    """Reduce ``evidence`` to its matrix; groups without a result are left out."""
-    found: defaultdict[tuple[str, Subject, str], list[Result]] = defaultdict(list)
+    """Reduce ``evidence`` to its matrix, without the subjects and groups that have no result."""
+    found: defaultdict[tuple[str, Subject, str], list[_Glance]] = defaultdict(list)
     for subject, result in evidence.results:
         group = evidence.cases[result.case].group
-        found[group, subject, result.dtype].append(result)
-        found[group, subject, ALL].append(result)
+        glance = _Glance.at(result)
+        found[group, subject, result.dtype].append(glance)
+        found[group, subject, ALL].append(glance)
     groups = sorted({group for group, _, _ in found})
     dtypes = sorted({dtype for _, _, dtype in found} - {ALL}, key=dtype_order)
+    subjects = evidence.active
     return Matrix(
-        subjects=evidence.subjects,
+        subjects=subjects,
         areas=[
             (area, [group[len(area) :].removeprefix("/") for group in members])
             for area, members in groupby(groups, key=lambda group: group.partition("/")[0])
@@ -76,7 +94,7 @@ def build_matrix(evidence: Evidence) -> Matrix:
             dtype: [
                 _cell(evidence, group, subject, dtype, found.get((group, subject, dtype), []))
                 for group in groups
-                for subject in evidence.subjects
+                for subject in subjects
             ]
             for dtype in (ALL, *dtypes)
         },
@@ -90,7 +108,7 @@ def dtype_order(dtype: str) -> tuple[int, str]:
 
 
 def _cell(
-    evidence: Evidence, group: str, subject: Subject, dtype: str, results: Sequence[Result]
+    evidence: Evidence, group: str, subject: Subject, dtype: str, results: Sequence[_Glance]
 ) -> Cell:
     adapter = evidence.named(subject)
     query = {"group": group, "adapter": adapter, "device": subject.device}
@@ -100,20 +118,20 @@ def _cell(
     place = f"{group}, {adapter} on {subject.device}, {dtype}"
     run = [result for result in results if result.status != "not_run"]
     if not run:
-        count = f"none of {len(results)} run" if results else "nothing run"
-        return Cell(NOT_RUN, "", "none", failed=False, part="", words=f"{place}: {count}", href=href)
-    worst = max(run, key=severity)
-    alike = [worst_ulp(result) for result in run if mark(result) == mark(worst)]
+        words = f"{place}: {f'none of {len(results)}' if results else 'nothing'} run"
+        return Cell(NOT_RUN, "", "none", failed=False, part="", words=words, href=href)
+    worst = max(run, key=lambda result: result.severity)
+    alike = [result.ulp for result in run if result.mark == worst.mark]
     known = [ulp for ulp in alike if ulp is not None]
     # Only where every such result has a distance is the largest one the worst.
     number = ulp_text(max(known)) if len(known) == len(alike) else ""
     told = f", {number} ulp at worst" if number else ""
     return Cell(
-        mark=mark(worst),
+        mark=worst.mark,
         number=number,
-        heat=max(heat(result) for result in run),
+        heat=max(result.heat for result in run),
         failed=any(result.status == "failed" for result in run),
         part="" if len(run) == len(results) else f"{len(run)}/{len(results)}",
-        words=f"{place}: {MARKS[mark(worst)]}{told}; {len(run)} of {len(results)} run",
+        words=f"{place}: {MARKS[worst.mark]}{told}; {len(run)} of {len(results)} run",
         href=href,
     )

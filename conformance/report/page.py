@@ -49,6 +49,7 @@ def render_report(runs: Sequence[Run], cases: Sequence[Case]) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     return environment.get_template("report.html").render(
         agreements=compare_subjects(evidence),
@@ -64,6 +65,7 @@ def render_report(runs: Sequence[Run], cases: Sequence[Case]) -> str:
         published=compare_published(evidence.cases.values()),
         runs=runs,
         script=Markup(script),  # noqa: S704 - our own file, not data
+        silent=[subject for subject in evidence.subjects if subject not in evidence.active],
         sentences=sentences(evidence, counts),
         style=Markup(style),  # noqa: S704 - our own file, not data
         total=sum(counts.values(), Counts()),

@@ -17,9 +17,10 @@ class CasePanel {
     const close = el("button", { type: "button", class: "quiet close" }, "close");
     close.addEventListener("click", () => this.close());
     this.dialog.replaceChildren(
-      el("header", {}, el("h2", { id: "panel-id" }, id), close),
+      el("header", {}, el("h2", { id: "panel-id" }, breakable(id)), close),
       ...(kase ? this.content(kase) : [el("p", {}, "No case of this report has this id.")]),
     );
+    this.dtype = "";
     if (!this.dialog.open) this.dialog.showModal();
     this.dialog.scrollTop = 0;
   }
@@ -31,7 +32,8 @@ class CasePanel {
   content(kase) {
     const dtypes = [...new Set([...kase.dtypes, ...kase.rows.map((row) => row.dtype)])];
     dtypes.sort(byPlace(DTYPE_ORDER));
-    const chosen = dtypes.includes(this.dtype) ? this.dtype : dtypes.at(-1);
+    const worst = [...kase.rows].sort(worstFirst)[0];
+    const chosen = dtypes.includes(this.dtype) ? this.dtype : worst?.dtype ?? dtypes.at(-1);
     const answers = el("div", { class: "answers" });
     const snippet = el("code");
     const show = (dtype) => {
@@ -72,22 +74,25 @@ function facts(kase) {
     [el("dt", {}, name), el("dd", {}, value)]));
 }
 
+/** A column an input, a row an element. */
 function question(kase) {
-  const bodies = kase.inputs.map(([name, shape, size, decimals, hexes]) => {
-    const rows = decimals.map((decimal, index) => el("tr", {},
-      el("th", { scope: "row" }, index ? "" : `${name} ${shapeText(shape)}`),
-      el("td", { class: "digits" }, decimal),
-      el("td", { class: "digits hex" }, hexes[index])));
-    if (decimals.length < size) {
-      const rest = decimals.length === 1
-        ? `the same in all ${size} elements` : `the first of ${size} elements`;
-      rows.push(el("tr", {}, el("th"), el("td", { colspan: 2, class: "key" }, rest)));
-    }
-    return el("tbody", {}, rows);
-  });
+  const count = Math.max(...kase.inputs.map((input) => input[3].length));
+  const heads = kase.inputs.map(([name, shape]) => el("th", { scope: "col" },
+    el("span", { class: "name" }, name), ` ${shapeText(shape)}`));
+  const rows = Array.from({ length: count }, (_, index) => el("tr", {},
+    kase.inputs.map(([, , , decimals, hexes]) => el("td", { class: "digits" }, index in decimals
+      ? [decimals[index], el("span", { class: "key" }, hexes[index])] : []))));
+  if (kase.inputs.some(([, , size, decimals]) => decimals.length < size)) {
+    rows.push(el("tr", {}, kase.inputs.map(([, , size, decimals]) =>
+      el("td", { class: "key" }, restText(decimals.length, size)))));
+  }
   return el("div", { class: "wide" }, el("table", { class: "question" },
-    el("thead", {}, el("tr", {},
-      ["input", "decimal", "hex"].map((name) => el("th", { scope: "col" }, name)))), bodies));
+    el("thead", {}, el("tr", {}, heads)), el("tbody", {}, rows)));
+}
+
+function restText(shown, size) {
+  if (shown === size) return "";
+  return shown === 1 ? `the same in all ${size}` : `the first ${shown} of ${size}`;
 }
 
 function shapeText(shape) {
@@ -152,14 +157,7 @@ function outputTable(kase, rows, name) {
   const count = Math.max(1, ...truths.map((truth) => truth.digits.length));
   const body = [];
   for (let index = 0; index < count; index += 1) {
-    for (const truth of truths) {
-      const at = truth.positions ? truth.positions[index] : index;
-      const label = truth.shape.length ? `truth [${place(at, truth.shape)}]` : "truth";
-      body.push(el("tr", { class: "truth" },
-        el("th", { scope: "row" }, label),
-        el("td", { class: "digits" }, truth.digits[index] ?? ""),
-        el("td"), el("td"), el("td", {}, truth.policy ?? "")));
-    }
+    body.push(...truthLines(truths, index));
     for (const [answer, givenBy] of givers) body.push(answerLine(answer, givenBy, index, truths[0]));
   }
   const size = truths[0]?.size ?? count;
@@ -168,8 +166,26 @@ function outputTable(kase, rows, name) {
   }
   const heads = [name, "value", "ulp", "grade", "policy"];
   return el("div", { class: "wide" }, el("table", { class: "output" },
-    el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, head)))),
+    el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col", class: head === "ulp" && "ulp" }, head)))),
     el("tbody", {}, body)));
+}
+
+/** A line for each distinct truth, with all the policies under which it is the truth. */
+function truthLines(truths, index) {
+  const policies = new Map();
+  for (const { policy, digits } of truths) {
+    const text = digits[index] ?? "";
+    policies.set(text, [...policies.get(text) ?? [], policy].filter(Boolean));
+  }
+  return [...policies].map(([text, names]) => {
+    const { shape, positions } = truths[0];
+    const at = positions ? positions[index] : index;
+    const empty = shape.includes(0);
+    return el("tr", { class: "truth" },
+      el("th", { scope: "row" }, shape.length && !empty ? `truth [${place(at, shape)}]` : "truth"),
+      el("td", empty ? {} : { class: "digits" }, empty ? "no elements" : text),
+      el("td"), el("td"), el("td", {}, names.join(", ")));
+  });
 }
 
 function answerLine(answer, rows, index, truth) {

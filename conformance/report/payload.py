@@ -13,7 +13,7 @@ from conformance.floats import decimal_text, hex_text
 from conformance.model import OPERATIONS
 from conformance.report.answers import decode
 from conformance.report.links import link
-from conformance.report.marks import heat, mark, worst_output
+from conformance.report.marks import mark, worst_output
 from conformance.report.snippets import torch_snippet
 
 if TYPE_CHECKING:
@@ -88,10 +88,14 @@ def _cases(cases: Sequence[Case], texts: _Index) -> dict[str, list[Any]]:
         "rounded": [texts[case.inputs_rounded_to or ""] for case in cases],
         "place": [f"{case.path.name}:{case.line}" for case in cases],
         "raises": [int(case.expected is not None and case.expected.raises) for case in cases],
-        "inputs": [_inputs(case) for case in cases],
-        "truth": [_truth(case) for case in cases],
-        "snippet": [torch_snippet(case, case.dtypes[0]) if case.dtypes else "" for case in cases],
+        # One column: what repeats within a case stays near enough for gzip to see it.
+        "detail": [[_inputs(case), _truth(case), _snippet(case)] for case in cases],
     }
+
+
+def _snippet(case: Case) -> str:
+    """In the first dtype; the script puts another one's name in its place."""
+    return torch_snippet(case, case.dtypes[0]) if case.dtypes else ""
 
 
 def _inputs(case: Case) -> list[list[Any]]:
@@ -160,8 +164,6 @@ def _results(evidence: Evidence, texts: _Index) -> dict[str, Any]:
             "status": [texts[result.status] for result in records],
             "grade": [texts[result.grade or ""] for result in records],
             "mark": [texts[mark(result)] for result in records],
-            "heat": [texts[heat(result)] for result in records],
-            "ulp": [_short(found[1].ulp) if found else None for found in worst],
             "worst": [names[found[0]] if found else -1 for found in worst],
             "note": [texts[_note(result)] for result in records],
             "raised": [texts[result.raised or ""] for result in records],
@@ -183,12 +185,12 @@ def _note(result: Result) -> str:
 
 
 def _answer(output: OutputResult, texts: _Index) -> list[Any]:
-    """Grade, ulp, policy, ulp of each element, elements, dtype, shape, message."""
+    """Grade, ulp, policy, ulp of each element (None: the one), elements, dtype, shape, message."""
     return [
         texts[output.grade],
         _short(output.ulp),
         texts[output.policy or ""],
-        [_short(ulp) for ulp in output.ulps],
+        None if list(output.ulps) == [output.ulp] else [_short(ulp) for ulp in output.ulps],
         decode(output),
         texts[output.dtype or ""],
         None if output.shape is None else list(output.shape),

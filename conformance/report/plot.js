@@ -3,6 +3,7 @@
 const SHAPES = ["circle", "square", "triangle", "diamond", "cross", "plus", "wedge", "star"];
 const PLOTTED = [["loss", "loss"], ["logits_grad", "gradient"]];
 const LINEAR = 0.1; // Below this the axis of logits is linear, beyond it logarithmic.
+const WIDEST = 1e3;
 const FLOOR = 0.1;
 const CEILING = 1e9;
 const MARGIN = { left: 40, right: 10, top: 8, bottom: 20 };
@@ -33,7 +34,8 @@ function pointsOf(rows, output) {
       if (!Number.isNaN(x)) points.push({ x, target, ulp, row, output, element });
     });
   }
-  return points;
+  // Filled marks first: an outline on the same spot stays to be seen.
+  return points.sort((one, other) => filled(other.row) - filled(one.row));
 }
 
 function targetKind(target) {
@@ -79,8 +81,11 @@ class Plots {
     }
     const finite = panels.flatMap((panel) => panel.points.map((point) => Math.abs(point.x)))
       .filter(Number.isFinite);
-    this.limit = Math.min(1e6, finite.reduce((one, other) => Math.max(one, other), 10) * 1.05);
-    this.infinite = panels.some((panel) => panel.points.some(({ x }) => !Number.isFinite(x)));
+    const most = finite.reduce((one, other) => Math.max(one, other), 10);
+    this.limit = Math.min(WIDEST, most * 1.05);
+    // What is beyond the axis, or infinite, goes to a lane at either end.
+    this.beyond = panels.some(({ points }) => points.some(({ x }) => Math.abs(x) > this.limit));
+    this.ends = most > WIDEST ? ["<−1e3", ">1e3"] : ["−∞", "∞"];
     this.untold = panels.some((panel) => panel.points.some(({ ulp }) => ulp === null));
     return panels;
   }
@@ -129,7 +134,7 @@ class Plots {
 
   drawPanel(panel) {
     const width = panel.canvas.parentElement.clientWidth;
-    const height = Math.round(Math.min(230, Math.max(170, width * 0.62)));
+    const height = Math.round(Math.min(230, Math.max(160, width * 0.8)));
     const context = prepare(panel.canvas, width, height);
     const scale = this.scale(width, height);
     this.axes(context, scale, width, height);
@@ -152,7 +157,7 @@ class Plots {
 
   /** From a logit or an error to a place on the canvas; what has none goes to a lane beyond. */
   scale(width, height) {
-    const lane = this.infinite ? 16 : 4;
+    const lane = this.beyond ? 20 : 4;
     const left = MARGIN.left + lane;
     const right = width - MARGIN.right - lane;
     const top = MARGIN.top + (this.untold ? 18 : 4);
@@ -163,9 +168,9 @@ class Plots {
     return {
       left, right, top, bottom, middle,
       x: (logit) => {
-        if (!Number.isFinite(logit)) return logit < 0 ? left - lane + 4 : right + lane - 4;
-        const part = Math.asinh(logit / LINEAR) / reach;
-        return middle + Math.max(-1, Math.min(1, part)) * (right - middle);
+        if (logit < -this.limit) return left - lane + 6;
+        if (logit > this.limit) return right + lane - 6;
+        return middle + Math.asinh(logit / LINEAR) / reach * (right - middle);
       },
       y: (ulp) => {
         if (ulp === null) return MARGIN.top;
@@ -188,11 +193,10 @@ class Plots {
     if (this.untold) context.fillText("no ulp", MARGIN.left - 4, MARGIN.top);
     context.textAlign = "center";
     context.textBaseline = "top";
-    const ticks = [1, 10, 100, 1e3, 1e4, 1e5].filter((tick) => tick < this.limit);
-    const label = (tick) => (Math.abs(tick) < 1e3 ? String(tick) : tick.toExponential(0).replace("+", ""))
-      .replace("-", "−");
-    const narrow = width < 300;
-    for (const tick of [0, ...ticks, ...ticks.map((tick) => -tick)]) {
+    const ticks = [1, 10, 100].filter((tick) => tick < this.limit);
+    const labelled = this.beyond ? [scale.x(-Infinity), scale.x(Infinity)] : [];
+    const marks = [0, ...ticks.reverse().flatMap((tick) => [-tick, tick])];
+    for (const tick of marks) {
       const x = Math.round(scale.x(tick)) + 0.5;
       context.globalAlpha = tick === 0 ? 1 : 0.45;
       context.beginPath();
@@ -200,12 +204,13 @@ class Plots {
       context.lineTo(x, scale.bottom);
       context.stroke();
       context.globalAlpha = 1;
-      if (narrow && Math.abs(tick) === 1) continue;
-      context.fillText(label(tick), x, height - MARGIN.bottom + 4);
+      if (labelled.some((other) => Math.abs(other - x) < 30)) continue;
+      labelled.push(x);
+      context.fillText(String(tick).replace("-", "−"), x, height - MARGIN.bottom + 4);
     }
-    if (this.infinite) {
-      context.fillText("−∞", scale.x(-Infinity), height - MARGIN.bottom + 4);
-      context.fillText("∞", scale.x(Infinity), height - MARGIN.bottom + 4);
+    if (this.beyond) {
+      context.fillText(this.ends[0], scale.x(-Infinity), height - MARGIN.bottom + 4);
+      context.fillText(this.ends[1], scale.x(Infinity), height - MARGIN.bottom + 4);
     }
 
     function rule(y, text) {
@@ -280,7 +285,8 @@ function marker(context, shape, x, y, color, isFilled) {
   };
   context.strokeStyle = color;
   context.fillStyle = color;
-  context.lineWidth = 1.2;
+  context.lineWidth = 1.1;
+  context.globalAlpha = 0.85;
   context.beginPath();
   if (shape === "circle") context.arc(x, y, 2.6, 0, 7);
   for (const [fromX, fromY, toX, toY] of strokes[shape] ?? []) {
@@ -293,4 +299,5 @@ function marker(context, shape, x, y, color, isFilled) {
   if (outline.length) context.closePath();
   if (isFilled && !strokes[shape]) context.fill();
   context.stroke();
+  context.globalAlpha = 1;
 }

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal, InvalidOperation
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from conformance.model import Case, Truth
 
@@ -19,13 +20,21 @@ _context = Context(prec=2000, traps=[InvalidOperation])
 
 
 @dataclass(frozen=True, slots=True)
+class PublishedElement:
+    """One printed number beside the true one, whole and ``rounded`` to the printed digits."""
+
+    printed: str
+    rounded: str
+    true: str
+    agrees: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PublishedOutput:
-    """One published output: texts of the printed, the true, and the truly rounded elements."""
+    """One published output."""
 
     name: str
-    printed: Sequence[str]
-    true: Sequence[str]
-    rounded: Sequence[str]
+    elements: Sequence[PublishedElement]
     verdict: str
 
 
@@ -42,8 +51,8 @@ class PublishedExample:
 def compare_published(cases: Iterable[Case]) -> list[PublishedExample]:
     """Compare each published value with the truth.
 
-    An example reproduces where, under one policy, every printed element equals the true one
-    rounded or cut off to the printed digits.
+    An output reproduces where, under one policy, every printed element equals the true one
+    rounded or cut off to the printed digits; an example, where every printed output does.
     """
     return [example for case in cases if (example := _compare(case)) is not None]
 
@@ -53,34 +62,33 @@ def _compare(case: Case) -> PublishedExample | None:
     if published is None:
         return None
     known = case.expected.alternatives if case.expected is not None else ()
-    readings = [_read(published.outputs, alternative.outputs) for alternative in known]
-    verdicts = [_together(outputs) for outputs in readings]
-    best = verdicts.index(REPRODUCES) if REPRODUCES in verdicts else 0
-    outputs = readings[best] if readings else _read(published.outputs, {})
-    return PublishedExample(case.id, published.where, outputs, _together(outputs))
+    outputs = [
+        _output(name, _flat(value), [item.outputs[name] for item in known if name in item.outputs])
+        for name, value in published.outputs.items()
+    ]
+    verdicts = {output.verdict for output in outputs} or {UNKNOWN}
+    worst = next(verdict for verdict in (DIFFERS, UNKNOWN, REPRODUCES) if verdict in verdicts)
+    return PublishedExample(case.id, published.where, outputs, worst)
 
 
-def _together(outputs: Sequence[PublishedOutput]) -> str:
-    verdicts = {output.verdict for output in outputs}
-    if DIFFERS in verdicts:
-        return DIFFERS
-    return UNKNOWN if UNKNOWN in verdicts else REPRODUCES
+def _output(name: str, printed: Sequence[str], truths: Sequence[Truth]) -> PublishedOutput:
+    """The output beside the first truth that it reproduces, else beside the first."""
+    readings = [_read(printed, truth.values) for truth in truths if truth.positions is None]
+    if not readings or not printed:
+        elements = [PublishedElement(text, "", "", agrees=False) for text in printed]
+        return PublishedOutput(name, elements, UNKNOWN)
+    for elements in readings:
+        if all(element.agrees for element in elements):
+            return PublishedOutput(name, elements, REPRODUCES)
+    return PublishedOutput(name, readings[0], DIFFERS)
 
 
-def _read(printed: Mapping[str, Any], truths: Mapping[str, Truth]) -> list[PublishedOutput]:
-    return [_output(name, _flat(value), truths.get(name)) for name, value in printed.items()]
-
-
-def _output(name: str, printed: Sequence[str], truth: Truth | None) -> PublishedOutput:
-    if truth is None or truth.positions is not None:
-        return PublishedOutput(name, printed, (), (), UNKNOWN)
-    true = truth.values
-    if len(printed) != len(true):
-        return PublishedOutput(name, printed, true, true, DIFFERS)
-    pairs = list(zip(printed, true, strict=True))
-    rounded = [_rounded(text, exact, ROUND_HALF_EVEN) for text, exact in pairs]
-    verdict = REPRODUCES if all(_agrees(text, exact) for text, exact in pairs) else DIFFERS
-    return PublishedOutput(name, printed, true, rounded, verdict)
+def _read(printed: Sequence[str], true: Sequence[str]) -> list[PublishedElement]:
+    """The elements side by side; one that only one side has does not agree."""
+    return [
+        PublishedElement(text, _rounded(text, exact, ROUND_HALF_EVEN), exact, _agrees(text, exact))
+        for text, exact in zip_longest(printed, true, fillvalue="missing")
+    ]
 
 
 def _flat(value: Any) -> list[str]:
@@ -90,8 +98,8 @@ def _flat(value: Any) -> list[str]:
 
 
 def _agrees(printed: str, true: str) -> bool:
-    number = _decimal(printed)
-    if number is None or not number.is_finite() or not Decimal(true).is_finite():
+    number, exact = _decimal(printed), _decimal(true)
+    if number is None or exact is None or not (number.is_finite() and exact.is_finite()):
         return _plain(printed).lower() == true
     return any(
         number == Decimal(_rounded(printed, true, rounding))
@@ -101,11 +109,12 @@ def _agrees(printed: str, true: str) -> bool:
 
 def _rounded(printed: str, true: str, rounding: str) -> str:
     """``true`` to as many digits after the point as ``printed`` has."""
-    number, exact = _decimal(printed), Decimal(true)
-    if number is None or not number.is_finite() or not exact.is_finite():
+    number, exact = _decimal(printed), _decimal(true)
+    if number is None or exact is None or not (number.is_finite() and exact.is_finite()):
         return true
     try:
-        return str(exact.quantize(number, rounding=rounding, context=_context))
+        value = exact.quantize(number, rounding=rounding, context=_context)
+        return f"{value:e}" if "e" in printed.lower() else f"{value:f}"
     except InvalidOperation:  # More digits before the point than anybody prints.
         return true
 

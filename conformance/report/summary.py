@@ -111,7 +111,7 @@ def _sentence(total: Counts, coarse: int) -> str:
         return f"was asked {total.asked:,} questions and ran none."
     text = f"is right on {total.passed:,} of {total.asked:,}"
     if coarse:
-        text += f", {coarse:,} of these only coarsely"
+        text += f" ({coarse:,} of these only coarsely)"
     rest = [f"{total.failed:,} failed"] if total.failed else ["none failed"]
     if total.deviates:
         plural = "" if total.deviates == 1 else "s"
@@ -122,7 +122,7 @@ def _sentence(total: Counts, coarse: int) -> str:
 
 
 def policies(evidence: Evidence) -> list[tuple[str, str, list[int]]]:
-    """Group, policy, and for each subject how many results were graded under it.
+    """Group, policy, and for each active subject how many results were graded under it.
 
     A result counts once for each policy that any of its outputs follows.
     """
@@ -131,7 +131,7 @@ def policies(evidence: Evidence) -> list[tuple[str, str, list[int]]]:
         for policy in {output.policy for output in result.outputs.values()} - {None}:
             found[evidence.cases[result.case].group, str(policy)][subject] += 1
     return [
-        (group, policy, [tally[subject] for subject in evidence.subjects])
+        (group, policy, [tally[subject] for subject in evidence.active])
         for (group, policy), tally in sorted(found.items())
     ]
 

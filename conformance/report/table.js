@@ -159,7 +159,7 @@ class ResultTable {
   }
 
   line(row) {
-    const link = el("a", { href: caseHref(row.case.id) }, row.case.id);
+    const link = el("a", { href: caseHref(row.case.id) }, breakable(row.case.id));
     link.addEventListener("click", () => this.onRow(row));
     const number = ulpText(row.ulp);
     return el("tr", {},

@@ -58,7 +58,7 @@ def _covered(case: Case, policy: str) -> list[str]:
     if policy not in POLICIES:
         msg = f"{where}: there is no policy {policy!r}. Give one of {', '.join(POLICIES)}."
         raise ConformanceError(msg)
-    settled = POLICIES[policy].covers.get(case.operation, frozenset())
+    settled = POLICIES[policy].get(case.operation, frozenset())
     covered = [name for name in case.outputs if name in settled]
     if not covered:
         msg = (
@@ -119,7 +119,7 @@ def _text(
         if limit is None and not math.isnan(weight):
             terms[point] += Fraction(weight) * count
             continue
-        value = math.nan if limit is None else weighted(limit, weight)
+        value = math.nan if limit is None else weighted(limit, weight, quantity.policy)
         if isinstance(value, Fraction):
             constant += value * count
         else:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from conformance.truth.policies import Quantity, formula_for
+from conformance.truth.policies import LIMIT, ZERO_TIMES_INFINITY, Quantity, formula_for
 
 if TYPE_CHECKING:
     from conformance.truth.elements import Point
@@ -30,15 +30,15 @@ def limit_at(quantity: Quantity, point: Point) -> Extended | None:
     return formula_for(LIMITS, quantity)(*point)
 
 
-def weighted(value: Extended, weight: float) -> Extended:
-    """``weight * value``, where 0*inf is 0: the weight 0 masks all but a NaN."""
+def weighted(value: Extended, weight: float, policy: str = LIMIT) -> Extended:
+    """``weight * value``; but for one policy 0*inf is 0: the weight 0 masks all but a NaN."""
     if math.isnan(weight):
         return math.nan
     if isinstance(value, Fraction):
         return Fraction(weight) * value
     if math.isnan(value):
         return math.nan
-    return weight * value if weight else Fraction(0)
+    return weight * value if weight or policy == ZERO_TIMES_INFINITY else Fraction(0)
 
 
 def _infinite(coefficient: Fraction) -> Extended:

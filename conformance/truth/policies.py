@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -12,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LIMIT = "limit"
+
+ZERO_TIMES_INFINITY = "zero_times_infinity"
+"""Under it the weight 0 times an infinite value is NaN; under all others it is 0."""
 
 LOG_FLOOR = -100
 """Below it, ``clamp_log_100`` cuts a logarithm off."""
@@ -28,37 +30,16 @@ class Quantity(NamedTuple):
     policy: str = LIMIT
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """A named choice.
+_EVERY = {name: frozenset(operation.outputs) for name, operation in OPERATIONS.items()}
 
-    Attributes:
-        about: One sentence for a person.
-        covers: Operation to those of its outputs that the choice settles.
-    """
-
-    about: str
-    covers: Mapping[str, frozenset[str]]
-
-
-POLICIES: Mapping[str, Policy] = {
-    LIMIT: Policy(
-        about="Where a formula reads 0*inf or divides by 0, the value is its limit.",
-        covers={name: frozenset(operation.outputs) for name, operation in OPERATIONS.items()},
-    ),
-    "nan_at_infinity": Policy(
-        about="The loss of an infinite logit is NaN: inf - inf in the textbook formula.",
-        covers={"bce_with_logits": frozenset({"loss"})},
-    ),
-    "clamp_log_100": Policy(
-        about="Each logarithm of the loss is at least -100.",
-        covers={"bce": frozenset({"loss"})},
-    ),
-    "denominator_eps_1e_12": Policy(
-        about="The gradient divides by max(q*(1-q), 1e-12), the constant rounded to float32.",
-        covers={"bce": frozenset({"probabilities_grad"})},
-    ),
+POLICIES: Mapping[str, Mapping[str, frozenset[str]]] = {
+    LIMIT: _EVERY,
+    ZERO_TIMES_INFINITY: _EVERY,
+    "nan_at_infinity": {"bce_with_logits": frozenset({"loss"})},
+    "clamp_log_100": {"bce": frozenset({"loss"})},
+    "denominator_eps_1e_12": {"bce": frozenset({"probabilities_grad"})},
 }
+"""Policy to operation to the outputs that it settles; cases/policies.yaml explains each."""
 
 Formula = TypeVar("Formula")
 

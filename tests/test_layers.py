@@ -1,0 +1,120 @@
+"""The floors: each module imports only those below its own."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import conformance
+
+PACKAGE = Path(conformance.__file__).parent
+
+FLOORS = [
+    {"conformance", "errors", "floats", "model", "ulps"},
+    {
+        "adapters.base",
+        "arrays",
+        "bounds",
+        "casefile",
+        "corpus",
+        "deviations",
+        "document",
+        "entries",
+        "grading",
+        "records",
+    },
+    {"adapters._torch", "adapters._trainer"},
+    {"adapters.ignite", "adapters.lightning", "adapters.numpy", "adapters.torch"},
+    {"adapters", "plan", "runner"},
+    {"report"},
+    {"check", "cli", "conftest", "fill", "pyargs", "session", "test_agreement", "test_loss"},
+]
+MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__") or "conformance"
+
+
+def place_of(name: str) -> str:
+    """A package that stands on one floor as a whole, or the module."""
+    return name.partition(".")[0] if name.startswith(("report", "truth")) else name
+
+
+def imports(path: Path) -> set[str]:
+    """Names of the package's modules that a module imports, those for types included."""
+    known = {name_of(other) for other in MODULES}
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("conformance"):
+            base = (node.module or "").removeprefix("conformance").lstrip(".")
+            for alias in node.names:
+                whole = f"{base}.{alias.name}".lstrip(".")
+                found.add(whole if whole in known else base or "conformance")
+    return found - {name_of(path)}
+
+
+def floor_of(name: str) -> int:
+    place = place_of(name)
+    (floor,) = [index for index, names in enumerate(FLOORS) if place in names]
+    return floor
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in MODULES if place_of(name_of(path)) != "truth"], ids=name_of
+)
+def test_a_module_imports_only_from_floors_below_or_its_own(path: Path) -> None:
+    name = name_of(path)
+    above = {
+        other
+        for other in imports(path) - {"conformance"}
+        if place_of(other) != "truth" and floor_of(other) > floor_of(name)
+    }
+    assert set() == above
+
+
+def test_the_oracle_is_imported_only_where_answers_are_made() -> None:
+    users = {
+        name_of(path)
+        for path in MODULES
+        if place_of(name_of(path)) != "truth"
+        and any(place_of(other) == "truth" for other in imports(path))
+    }
+    assert {"check", "fill"} == users
+
+
+def test_the_oracle_stands_on_the_ground_floor() -> None:
+    ground = FLOORS[0]
+    for path in MODULES:
+        if place_of(name_of(path)) == "truth":
+            others = {other for other in imports(path) if place_of(other) != "truth"}
+            assert others <= ground, name_of(path)
+
+
+def test_an_adapter_imports_no_other() -> None:
+    adapters = {name for names in FLOORS[3:4] for name in names}
+    for path in MODULES:
+        if name_of(path) in adapters:
+            assert set() == imports(path) & adapters
+
+
+def test_the_report_needs_neither_adapters_nor_the_runner() -> None:
+    for path in MODULES:
+        if place_of(name_of(path)) == "report":
+            assert {"model", "records", "floats", "errors"} >= {
+                other for other in imports(path) if place_of(other) != "report"
+            }, name_of(path)
+
+
+def test_every_module_begins_with_one_sentence_of_one_purpose() -> None:
+    for path in MODULES:
+        doc = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        assert doc.split("\n")[0].endswith((".", ",")), name_of(path)
+
+
+def test_no_file_grows_beyond_its_purpose() -> None:
+    long = [name_of(path) for path in MODULES if path.read_text("utf-8").count("\n") > 330]
+    assert [] == long

@@ -1,0 +1,85 @@
+"""Which questions go where."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from factories import make_case
+
+from conformance import adapters
+from conformance.corpus import Corpus, Glossary
+from conformance.errors import ConformanceError
+from conformance.plan import Group, make_plan
+
+CORPUS = Corpus(
+    tuple(
+        replace(make_case(logits=[1.0], targets=[1.0]), id=f"g/{name}", dtypes=dtypes)
+        for name, dtypes in (("a", ("float32", "float64")), ("b", ("float32",)))
+    ),
+    Glossary({}, {}),
+)
+
+
+def test_an_item_is_a_case_an_adapter_a_device_and_a_dtype() -> None:
+    plan = make_plan(CORPUS, ["numpy"])
+    assert ["g/a-numpy-cpu-float32", "g/b-numpy-cpu-float32", "g/a-numpy-cpu-float64"] == [
+        str(item) for item in plan.items
+    ]
+    assert (Group("numpy", "cpu", "float32"), Group("numpy", "cpu", "float64")) == plan.groups
+
+
+def test_the_built_in_adapters_run_by_default() -> None:
+    plan = make_plan(CORPUS)
+    assert list(adapters.BUILT_IN) == list(dict.fromkeys(i.group.adapter for i in plan.items))
+    assert 3 * 4 == sum(item.group.device == "cpu" for item in plan.items)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+def test_an_absent_cuda_device_is_not_run_and_says_why() -> None:
+    plan = make_plan(CORPUS)
+    assert {("torch", 3), ("ignite", 3), ("lightning", 3)} == {
+        (record.adapter, record.items) for record in plan.not_run
+    }
+    assert {"cuda"} == {record.device for record in plan.not_run}
+    assert {"cpu"} == {item.group.device for item in plan.items}
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+@pytest.mark.parametrize("asked", [{"devices": ["cuda"]}, {"cuda": True}, {"devices": ["cuda:1"]}])
+def test_an_absent_device_that_was_asked_for_is_an_error(asked: dict[str, object]) -> None:
+    with pytest.raises(ConformanceError, match="Leave out the device, or run where there is one"):
+        make_plan(CORPUS, **asked)  # type: ignore[arg-type]
+
+
+def test_a_device_that_an_adapter_named_does_not_have_is_an_error() -> None:
+    with pytest.raises(ConformanceError, match="numpy does not run on cuda"):
+        make_plan(CORPUS, ["numpy"], ["cuda"])
+
+
+@pytest.mark.parametrize("device", ["gpu", "cpu:1", "cuda:x", "meta", ""])
+def test_an_unknown_device_is_an_error(device: str) -> None:
+    with pytest.raises(ConformanceError, match="Give cpu, cuda or cuda:N"):
+        make_plan(CORPUS, ["numpy"], [device])
+
+
+def test_a_missing_framework_is_an_error_only_where_it_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    listing = adapters.Listing("nowhere:A", ("not_installed_here",), "torch", ("cpu",))
+    monkeypatch.setattr(
+        adapters, "BUILT_IN", {"numpy": adapters.BUILT_IN["numpy"], "gone": listing}
+    )
+    plan = make_plan(CORPUS)
+    assert {"numpy"} == {item.group.adapter for item in plan.items}
+    (record,) = plan.not_run
+    assert ("gone", 3) == (record.adapter, record.items)
+    assert "not_installed_here is not installed" in record.reason
+    with pytest.raises(ConformanceError, match="not_installed_here is not installed"):
+        make_plan(CORPUS, ["gone"])
+
+
+def test_a_third_party_adapter_is_planned_by_its_path() -> None:
+    plan = make_plan(CORPUS, ["fakes:Right"])
+    assert "g/a-fakes:Right-cpu-float32" == str(plan.items[0])

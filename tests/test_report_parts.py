@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from conformance.floats import FORMATS
+from conformance.model import OutputResult, Published
+from conformance.report.agreement import compare_subjects
+from conformance.report.answers import decode
+from conformance.report.evidence import gather
+from conformance.report.links import link
+from conformance.report.marks import NOT_RUN, heat, mark, ulp_text
+from conformance.report.published import DIFFERS, REPRODUCES, UNKNOWN, compare_published
+from tests.report_data import ALL, careful, case, result, run
+
+ONE = case("logits/negative_tail/x_minus_40", logits=[-40], targets=[0])
+TWO = case("logits/moderate/x_1", logits=[1], targets=[1])
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"status": "deviates"}, "D"),
+        ({"status": "not_run"}, NOT_RUN),
+        ({"outputs": {}}, "r"),
+        ({"status": "failed", "outputs": {}, "grade": "wrong"}, "X"),
+        ({"grade": "faithful"}, "f"),
+    ],
+)
+def test_a_mark_tells_the_grade_or_why_there_is_none(changes: Any, expected: str) -> None:
+    assert expected == mark(result(TWO, "torch", **changes))
+
+
+@pytest.mark.parametrize(
+    ("ratio", "expected"), [(0.0, "h0"), (0.5, "h2"), (1.0, "h2"), (1.1, "h3"), (1e33, "h6")]
+)
+def test_the_colour_is_clamped_at_both_ends(ratio: float, expected: str) -> None:
+    assert expected == heat(
+        result(TWO, "torch", outputs={"loss": OutputResult(grade="coarse", ratio=ratio)})
+    )
+
+
+@pytest.mark.parametrize(
+    ("ulp", "expected"),
+    [
+        (None, ""),
+        (0.0, "0"),
+        (0.517, "0.52"),
+        (9.96, "10"),
+        (1234.4, "1234"),
+        (1.0e7, "1e7"),
+        (1.66e7, "1.7e7"),
+        (0.0004, "4e-4"),
+        (2.0**1000, "1.1e301"),
+    ],
+)
+def test_an_error_takes_few_characters(ulp: float | None, expected: str) -> None:
+    assert expected == ulp_text(ulp)
+
+
+@pytest.mark.parametrize(
+    ("printed", "expected"),
+    [
+        ({"loss": "0.4532"}, REPRODUCES),
+        ({"loss": "0.45320"}, REPRODUCES),
+        ({"loss": "0.453206"}, DIFFERS),
+        ({"loss": "0.4532..."}, REPRODUCES),
+        ({"loss": "4.5E-1"}, REPRODUCES),
+        ({"loss": "0.4742"}, DIFFERS),
+        ({"loss": "none"}, DIFFERS),
+        ({"loss": "0.4532", "logits_grad": [["-0.0771", "0.1106", "-0.1666"]]}, REPRODUCES),
+        ({"loss": "0.4532", "logits_grad": [["-0.0772", "0.1106", "-0.1667"]]}, REPRODUCES),
+        ({"loss": "0.4532", "logits_grad": [["-0.2315", "0.3318", "-0.2689"]]}, DIFFERS),
+        ({"loss": "0.4532", "logits_grad": ["-0.0771", "0.1106"]}, DIFFERS),
+        ({"logits_grad": ["-7.72e-2", "0.1106", "-0.1667"]}, REPRODUCES),
+        ({"accuracy": "1.0"}, UNKNOWN),
+        ({}, UNKNOWN),
+    ],
+)
+def test_a_published_value_reproduces_if_rounding_or_cutting_the_truth_gives_it(
+    printed: Any, expected: str
+) -> None:
+    x = [float(np.float32(value)) for value in (1.2, -0.7, 0.0)]
+    example = case(
+        "logits/published/guide",
+        reduction="mean",
+        logits=[x],
+        targets=[[1, 0, 1]],
+        published=Published(printed, where="a guide"),
+    )
+    [found] = compare_published([example, ONE])
+    assert expected == found.verdict
+
+
+def test_a_published_value_may_follow_any_right_policy() -> None:
+    example = case(
+        "probabilities/published/zero",
+        operation="bce",
+        policies=("limit", "clamp_log_100"),
+        probabilities=[0],
+        targets=[1],
+        published=Published({"loss": ["100."]}, where="a guide"),
+    )
+    assert [REPRODUCES] == [found.verdict for found in compare_published([example])]
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("pytorch#195529", "https://github.com/pytorch/pytorch/issues/195529"),
+        ("lightning#7", "https://github.com/Lightning-AI/pytorch-lightning/issues/7"),
+        ("https://example.org/a?b=c", "https://example.org/a?b=c"),
+        ("javascript:alert(1)", None),
+        ("unknown#1", None),
+        ("pytorch#1 <b>", None),
+    ],
+)
+def test_only_known_issues_and_https_addresses_are_links(source: str, expected: Any) -> None:
+    assert expected == link(source)
+
+
+@pytest.mark.parametrize("dtype", ALL)
+def test_bits_are_decoded_to_decimals_that_read_back(dtype: str) -> None:
+    values = np.array([0.1, -0.0, np.inf, np.nan, 4.25e-18], FORMATS[dtype].dtype)
+    found = decode(OutputResult(grade="exact", dtype=dtype, bits=values.tobytes().hex()))
+    assert found is not None
+    assert (
+        values.tobytes() == np.array([float(text) for text in found]).astype(values.dtype).tobytes()
+    )
+
+
+@pytest.mark.parametrize(("dtype", "bits"), [("object", "00" * 8), ("no", "00"), ("float32", "zz")])
+def test_bits_that_are_no_numbers_are_not_decoded(dtype: str, bits: str) -> None:
+    assert decode(OutputResult(grade="wrong", dtype=dtype, bits=bits)) is None
+
+
+def test_agreement_counts_equal_bits_and_names_the_first_difference() -> None:
+    results = [result(item, "torch") for item in (ONE, TWO)]
+    results += [result(item, "ignite") for item in (ONE, TWO)]
+    results += [result(ONE, "numpy", formula=careful)]
+    found = compare_subjects(gather([run(results)], [ONE, TWO]))
+    assert [("ignite", "numpy", 0, 1), ("ignite", "torch", 2, 2), ("numpy", "torch", 0, 1)] == [
+        (item.one.adapter, item.other.adapter, item.same, item.common) for item in found
+    ]
+    assert [ONE.id, None, ONE.id] == [item.example for item in found]

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import ast
+import dataclasses
+
+import numpy as np
+import pytest
+
+from conformance.model import Array, Case
+from conformance.report.snippets import torch_snippet
+from tests.report_data import ALL, case
+from tests.report_runs import corpus
+
+ONE = case("logits/negative_tail/x_minus_40", logits=[-40], targets=[0])
+TWO = case("logits/moderate/x_1", logits=[1], targets=[1])
+
+
+def snippet_cases() -> list[Case]:
+    steps = tuple(-8 + 0.5 * index for index in range(33))
+    uneven = tuple(float(index**2) for index in range(20))
+    small = float(np.float32(0.1))
+    half = Array((33,), (0.5,), described=True)
+    return [
+        # What PyTorch answers wrongly on purpose, or loses, is not near the truth.
+        *(item for item in corpus() if "tail" not in item.id and "extreme" not in item.id),
+        ONE,
+        case("logits/described/linspace", logits=Array((33,), steps, True), targets=half),
+        case("logits/described/uneven", logits=Array((20,), uneven, True), targets=[0.5] * 20),
+        case("logits/described/grid", logits=Array((3, 2), (0.5, 1), True), targets=[[0, 1]] * 3),
+        case("logits/hex/listed", logits=[small] * 5, targets=[0, 0, 0, 1, small]),
+        case(
+            "logits/hex/described",
+            logits=Array((4,), (small, 1.0), described=True),
+            targets=Array((4,), (0.0,), described=True),
+            reduction="mean",
+        ),
+    ]
+
+
+@pytest.mark.parametrize("asked", snippet_cases(), ids=lambda asked: asked.id)
+def test_a_snippet_runs_as_it_stands_and_prints_values_near_the_truth(
+    asked: Case, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch")
+    source = torch_snippet(asked, "float64")
+    assert asked.expected is not None
+    if asked.expected.raises:
+        with pytest.raises(RuntimeError, match="between 0 and 1"):
+            exec(source, {})
+        return
+    exec(source, {})
+    printed = dict(line.split(" ", 1) for line in capsys.readouterr().out.splitlines())
+    assert list(asked.outputs) == list(printed)
+    for name, text in printed.items():
+        value = eval(text, {"nan": np.nan, "inf": np.inf})
+        known = [item.outputs[name] for item in asked.expected.alternatives if name in item.outputs]
+        assert any(
+            np.shape(value) == (truth.shape if truth.positions is None else (len(truth.values),))
+            and np.allclose(
+                np.ravel(value), [float(v) for v in truth.values], rtol=1e-9, equal_nan=True
+            )
+            for truth in known
+        )
+
+
+@pytest.mark.parametrize("dtype", ALL)
+def test_a_snippet_runs_in_every_dtype(dtype: str, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("torch")
+    exec(torch_snippet(TWO, dtype), {})
+    assert capsys.readouterr().out.startswith("loss [0.31")
+
+
+def test_the_snippets_of_a_case_differ_in_the_dtype_alone() -> None:
+    for asked in snippet_cases():
+        first = torch_snippet(asked, "float32").replace(
+            "dtype = torch.float32\n", "dtype = torch.float64\n"
+        )
+        assert torch_snippet(asked, "float64") == first
+
+
+def test_no_text_of_a_case_becomes_code_of_its_snippet() -> None:
+    evil = dataclasses.replace(ONE, id="logits/x\nraise SystemExit\u2028raise SystemExit")
+    statements = ast.parse(torch_snippet(evil, "float32")).body
+    assert len(ast.parse(torch_snippet(ONE, "float32")).body) == len(statements)
+
+
+def test_a_large_array_is_described_and_not_spelled_out() -> None:
+    large = next(item for item in corpus() if item.id == "logits/large/sum")
+    source = torch_snippet(large, "float32")
+    assert "[-1.5, 0.25, 3.0], dtype=dtype).repeat(667)[:2000]" in source
+    assert "torch.full((2000,), 0.5, dtype=dtype)" in source
+    assert len(source) < 1500
