@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from conformance.floats import FORMATS, to_array
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -43,7 +45,7 @@ def bounds_of(case: Case, format_: Format, policy: str | None) -> Mapping[str, B
     """
     shape = next(iter(case.inputs.values())).shape
     arrays = {
-        name: np.broadcast_to(np.resize(np.array(array.values, np.float64), array.shape), shape)
+        name: np.broadcast_to(to_array(array.values, array.shape, FORMATS["float64"]), shape)
         for name, array in case.inputs.items()
     }
     weight = np.abs(arrays.get("weight", np.float64(1)))

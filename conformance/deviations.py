@@ -67,12 +67,15 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     deviation: list[Deviation] = []
 
 
+Key = tuple[str, str, str]
+"""A case id, a device and a dtype."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The deviations that hold for the versions installed."""
+    """The deviations that hold for the versions installed, each with the file it stands in."""
 
-    path: Path | None = None
-    entries: tuple[Deviation, ...] = ()
+    entries: tuple[tuple[Path, Deviation], ...] = ()
 
     def explain(self, result: Result, require: Grade) -> Result:
         """``result``, as "deviates" where entries account for all that fails in it."""
@@ -80,14 +83,14 @@ class Ledger:
             return result
         failing = {name for name, out in result.outputs.items() if Grade[out.grade] > require}
         failing = failing or {"error"}
-        used = [entry for entry in self.entries if failing & entry.explains(result)]
+        used = [entry for _, entry in self.entries if failing & entry.explains(result)]
         if not failing <= {name for entry in used for name in entry.explains(result)}:
             return result
         reasons = " ".join(dict.fromkeys(entry.reason for entry in used))
         return replace(result, status="deviates", deviation=used[0].issue, reason=reasons)
 
     def stale(
-        self, planned: Iterable[tuple[str, str, str]], results: Iterable[Result]
+        self, planned: Iterable[Key], results: Iterable[Result], *, whole: bool = True
     ) -> list[str]:
         """Sentences about entries that nothing bears out any more.
 
@@ -95,43 +98,48 @@ class Ledger:
         not planned is left alone.
 
         Args:
-            planned: (case id, device, dtype) of every question to the adapter, run or not.
+            planned: Every question to the adapter, run or not.
             results: Of those that were run.
+            whole: False if the suite's own cases were replaced by others: an entry that matches
+                none of those is then left alone.
         """
         plan = set(planned)
         found = {(result.case, result.device, result.dtype): result for result in results}
         devices = {device.partition(":")[0] for _, device, _ in plan}
         problems = []
-        for entry in self.entries:
+        for path, entry in self.entries:
             covered = {key for key in plan if entry.covers(*key)}
-            if (entry.devices and not devices & set(entry.devices)) or not covered <= found.keys():
+            elsewhere = (entry.devices and not devices & set(entry.devices)) or not (
+                covered or whole
+            )
+            if elsewhere or not covered <= found.keys():
                 continue
             if not any(entry.explains(found[key]) for key in covered):
                 problem = "no longer deviates" if covered else "matches nothing"
-                problems.append(f"{self.path}: the entry for {entry.cases} {problem}. Remove it.")
+                problems.append(f"{path}: the entry for {entry.cases} {problem}. Remove it.")
         return problems
 
 
-def load_ledger(path: Path | None, versions: Mapping[str, str]) -> Ledger:
-    """Read a ledger, leaving out entries for other versions than those installed.
+def load_ledger(paths: Iterable[Path], versions: Mapping[str, str]) -> Ledger:
+    """Read the files of a ledger, leaving out entries for other versions than those installed.
 
     Raises:
-        ConformanceError: If the file is malformed, with the file and what to mend.
+        ConformanceError: If a file is malformed, with the file and what to mend.
     """
-    if path is None:
-        return Ledger()
-    try:
-        with path.open("rb") as file:
-            raw: Any = tomllib.load(file)
-        entries = msgspec.convert(raw, _File).deviation
-        current = [entry for entry in entries if _is_current(entry, versions)]
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
-        msg = f"{path}: {error}. Mend the ledger of deviations."
-        raise ConformanceError(msg) from None
-    except InvalidSpecifier as error:
-        msg = f"{path}: {error}. Write a version range such as '>=2.0,<3'."
-        raise ConformanceError(msg) from None
-    return Ledger(path, tuple(current))
+    current = []
+    for path in paths:
+        try:
+            with path.open("rb") as file:
+                raw: Any = tomllib.load(file)
+            entries = msgspec.convert(raw, _File).deviation
+            current += [(path, entry) for entry in entries if _is_current(entry, versions)]
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+            msg = f"{path}: {error}. Mend the ledger of deviations."
+            raise ConformanceError(msg) from None
+        except InvalidSpecifier as error:
+            msg = f"{path}: {error}. Write a version range such as '>=2.0,<3'."
+            raise ConformanceError(msg) from None
+    return Ledger(tuple(current))
 
 
 def _is_current(entry: Deviation, versions: Mapping[str, str]) -> bool:

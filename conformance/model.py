@@ -151,7 +151,6 @@ class Case:
     inputs_rounded_to: DtypeName | None
     sha256: str
     path: Path
-    line: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ class Bench:
     def ledger(self, name: str) -> Ledger:
         """The known deviations of an adapter."""
         adapter = self.adapter(name)
-        return load_ledger(adapter.ledger(), adapter.versions())
+        return load_ledger(adapter.ledgers(), adapter.versions())
 
 
 class Recorder:
@@ -125,7 +125,8 @@ class Recorder:
             ]
             own = self._bench.adapter(name).name
             results = [result for result in self.results if result.adapter == own]
-            problems += self._bench.ledger(name).stale(planned, results)
+            whole = "cases" not in self._options
+            problems += self._bench.ledger(name).stale(planned, results, whole=whole)
         return problems
 
     def _header(self) -> Header:

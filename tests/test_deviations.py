@@ -28,7 +28,7 @@ reason = "The epsilon is 0 in float16."
 def ledger(folder: Path, text: str = ENTRY, torch: str = "2.13.0+cpu") -> Ledger:
     path = folder / "x.deviations.toml"
     path.write_text(text, encoding="utf-8")
-    return load_ledger(path, {"torch": torch})
+    return load_ledger([path], {"torch": torch})
 
 
 def result(**changes: Any) -> Result:
@@ -129,6 +129,10 @@ def test_an_entry_that_deviates_nowhere_is_stale(tmp_path: Path) -> None:
 def test_an_entry_that_matches_nothing_is_stale(tmp_path: Path) -> None:
     (problem,) = ledger(tmp_path).stale([("other/case", "cpu", "float16")], [])
     assert "the entry for probabilities/edges/* matches nothing. Remove it." in problem
+
+
+def test_an_entry_is_not_held_to_other_cases_than_the_suite_s(tmp_path: Path) -> None:
+    assert [] == ledger(tmp_path).stale([("mine/case", "cpu", "float16")], [], whole=False)
 
 
 def test_an_entry_is_judged_only_when_all_it_covers_was_run(tmp_path: Path) -> None:

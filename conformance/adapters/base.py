@@ -80,11 +80,14 @@ class LossAdapter:
         return {name: metadata.version(name) for name in self.distributions}
 
     @classmethod
-    def ledger(cls) -> Path | None:
-        """The file of known deviations: beside the adapter's module, where it has one."""
-        source = getattr(sys.modules[cls.__module__], "__file__", None)
-        path = Path(source).with_suffix(".deviations.toml") if source else None
-        return path if path and path.exists() else None
+    def ledgers(cls) -> list[Path]:
+        """The files of known deviations: beside the module of the class, and of those it extends.
+
+        So what is wrong in PyTorch's kernels is written down once for all who call them.
+        """
+        sources = (getattr(sys.modules[base.__module__], "__file__", None) for base in cls.__mro__)
+        paths = (Path(source).with_suffix(".deviations.toml") for source in sources if source)
+        return [path for path in dict.fromkeys(paths) if path.exists()]
 
 
 def attempt(compute: Callable[[], T]) -> T | Raised:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from conformance.floats import FORMATS, to_array
 from conformance.model import OPERATIONS, Array, Case
 
 Point = tuple[float, ...]
@@ -68,7 +69,7 @@ def elements_of(case: Case) -> Elements:
 def _column(array: Array | None, shape: tuple[int, ...]) -> np.ndarray[Any, np.dtype[np.float64]]:
     if array is None:
         return np.ones(math.prod(shape))
-    full = np.resize(np.array(array.values, dtype=np.float64), array.shape)
+    full = to_array(array.values, array.shape, FORMATS["float64"])
     # Adding 0 turns -0.0 into 0.0.
     column = np.broadcast_to(full, shape).ravel() + 0.0
     column[np.isnan(column)] = np.nan
