@@ -85,7 +85,6 @@ def case(
         inputs_rounded_to=rounded,  # type: ignore[arg-type]
         sha256=hashlib.sha256(identity.encode()).hexdigest(),
         path=Path("cases") / f"{group}.yaml",
-        line=7,
     )
     return asked if expected else dataclasses.replace(asked, expected=expected_for(asked))
 

@@ -86,7 +86,7 @@ def _cases(cases: Sequence[Case], texts: _Index) -> dict[str, list[Any]]:
         "policies": [[texts[policy] for policy in case.policies] for case in cases],
         "sources": [[[source, link(source)] for source in case.source] for case in cases],
         "rounded": [texts[case.inputs_rounded_to or ""] for case in cases],
-        "place": [f"{case.path.name}:{case.line}" for case in cases],
+        "place": [case.path.name for case in cases],
         "raises": [int(case.expected is not None and case.expected.raises) for case in cases],
         # One column: what repeats within a case stays near enough for gzip to see it.
         "detail": [[_inputs(case), _truth(case), _snippet(case)] for case in cases],
