@@ -34,12 +34,23 @@ def test_a_mark_tells_the_grade_or_why_there_is_none(changes: Any, expected: str
 
 
 @pytest.mark.parametrize(
-    ("ratio", "expected"), [(0.0, "h0"), (0.5, "h2"), (1.0, "h2"), (1.1, "h3"), (1e33, "h6")]
+    ("grade", "ratio", "expected"),
+    [
+        ("exact", 0.0, "h0"),
+        ("faithful", 0.1, "h1"),
+        ("accurate", 0.5, "h2"),
+        ("coarse", 1.0, "h3"),
+        ("wrong", 1.1, "h4"),
+        ("wrong", 11.0, "h5"),
+        ("wrong", 1e33, "h6"),
+        ("wrong", None, "h6"),
+    ],
 )
-def test_the_colour_is_clamped_at_both_ends(ratio: float, expected: str) -> None:
-    assert expected == heat(
-        result(TWO, "torch", outputs={"loss": OutputResult(grade="coarse", ratio=ratio)})
-    )
+def test_the_colour_goes_by_grade_then_by_distance(
+    grade: str, ratio: float | None, expected: str
+) -> None:
+    outputs = {"loss": OutputResult(grade=grade, ratio=ratio)}
+    assert expected == heat(result(TWO, "torch", outputs=outputs))
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,10 @@ MARKS = {
 _RANKS = {grade: rank for rank, grade in enumerate(GRADE_MARKS)}
 _STATUS_RANKS = {"not_run": 0, "passed": 1, "deviates": 2, "failed": 3}
 
-HEAT_BOUNDS = (0.01, 0.1, 1.0, 10.0, 1e3, 1e6)
-"""Upper bounds of error over allowed error for the heat classes h0 ... h5; h6 is beyond."""
+HEAT_LABELS = ("exact", "faithful", "accurate", "coarse", "wrong", "by 10 times", "by 1e6 times")
+"""What the heat classes h0 ... h6 mean: a grade; and of a wrong answer, its error over "coarse"."""
+
+_HEAT_BOUNDS = (10.0, 1e6)
 
 
 def mark(result: Result) -> str:
@@ -69,24 +71,19 @@ def worst_ulp(result: Result) -> float | None:
 
 
 def heat(result: Result) -> str:
-    """The CSS class that colours a result by its largest error over allowed error."""
+    """The CSS class that colours a result: by grade, and beyond "coarse" by its error over that."""
+    worst = worst_output(result)
     if result.status == "not_run":
         return "none"
-    if not result.outputs:
+    if worst is None:
         return "h0" if result.status == "passed" else "h6"
-    # Without a ratio no distance can be told: either nothing is off, or everything is.
-    return heat_class(max(map(_ratio, result.outputs.values())))
-
-
-def _ratio(output: OutputResult) -> float:
-    if output.ratio is None or math.isnan(output.ratio):
-        return math.inf if output.grade == "wrong" else 0.0
-    return output.ratio
-
-
-def heat_class(ratio: float) -> str:
-    """The CSS class of an error of ``ratio`` times what "coarse" allows."""
-    return f"h{sum(ratio > bound for bound in HEAT_BOUNDS)}"
+    rank = _RANKS.get(worst[1].grade, len(_RANKS))
+    if rank < _RANKS["wrong"]:
+        return f"h{rank}"
+    # Without a ratio no distance can be told: a NaN, or another shape.
+    ratios = (output.ratio for output in result.outputs.values() if output.grade == "wrong")
+    ratio = max(math.inf if ratio is None else ratio for ratio in ratios)
+    return f"h{_RANKS['wrong'] + sum(ratio > bound for bound in _HEAT_BOUNDS)}"
 
 
 def ulp_text(ulp: float | None) -> str:

@@ -26,7 +26,7 @@ class Cell:
     Attributes:
         mark: The mark of the worst result, a key of MARKS.
         number: Its largest error in ulp, as text; "" where there is none.
-        heat: CSS class of the largest error over allowed error.
+        heat: CSS class of the worst result's colour.
         failed: Whether any result fails.
         part: "3/5" where only 3 of 5 were run; "" where all were.
         words: The same in words.

@@ -16,7 +16,7 @@ from conformance.errors import ConformanceError
 from conformance.report.agreement import compare_subjects
 from conformance.report.evidence import gather
 from conformance.report.links import link
-from conformance.report.marks import MARKS
+from conformance.report.marks import HEAT_LABELS, MARKS
 from conformance.report.matrix import build_matrix
 from conformance.report.payload import build_payload, pack
 from conformance.report.published import compare_published
@@ -59,6 +59,7 @@ def render_report(runs: Sequence[Run], cases: Sequence[Case]) -> str:
         evidence=evidence,
         link=link,
         marks=MARKS,
+        heat_labels=HEAT_LABELS,
         matrix=matrix,
         payload=pack(build_payload(evidence, matrix)),
         policies=policies(evidence),
