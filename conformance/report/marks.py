@@ -81,8 +81,8 @@ def heat(result: Result) -> str:
     if rank < _RANKS["wrong"]:
         return f"h{rank}"
     # Without a ratio no distance can be told: a NaN, or another shape.
-    ratios = (output.ratio for output in result.outputs.values() if output.grade == "wrong")
-    ratio = max(math.inf if ratio is None else ratio for ratio in ratios)
+    ratios = [output.ratio for output in result.outputs.values() if output.grade == "wrong"]
+    ratio = max((math.inf if ratio is None else ratio for ratio in ratios), default=math.inf)
     return f"h{_RANKS['wrong'] + sum(ratio > bound for bound in _HEAT_BOUNDS)}"
 
 
