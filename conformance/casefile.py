@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from conformance.document import Number
+from conformance.glossary import Sentence  # noqa: TC001 - msgspec reads the annotations
 from conformance.model import DtypeName, OperationName, Reduction
 
 FORMAT = "bce-conformance/1"
@@ -18,7 +19,6 @@ INPUT_TEXT = rf"^({_SPECIAL}|{_HEX})$"
 DIGITS_TEXT = r"^(nan|inf|-inf|-?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?)$"
 
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9_]+(/[a-z0-9_]+)*$")]
-Sentence = Annotated[str, Meta(min_length=1)]
 Positions = Annotated[list[Annotated[int, Meta(ge=0)]], Meta(min_length=1, max_length=64)]
 Dtypes = Annotated[list[DtypeName], Meta(min_length=1)]
 
@@ -102,14 +102,6 @@ class CaseFile(Struct, forbid_unknown_fields=True, omit_defaults=True):
     cases: Annotated[list[CaseEntry], Meta(min_length=1)]
     source: list[str] = []
     defaults: Defaults = msgspec.field(default_factory=Defaults)
-
-
-class Explanation(Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """What a flag or a policy means, why it matters, and where to read on."""
-
-    means: Sentence
-    matters: Sentence
-    links: list[str] = []
 
 
 def decode_hook(kind: type, raw: Any) -> Any:

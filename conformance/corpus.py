@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 from msgspec import UNSET
 
-from conformance.casefile import CaseFile, Explanation, decode_hook
+from conformance.casefile import CaseFile, decode_hook
 from conformance.document import Document
 from conformance.entries import CaseBuilder, EntryError
 from conformance.errors import ConformanceError
+from conformance.glossary import Explanation, Glossary
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from conformance.model import Case
 
@@ -32,14 +33,6 @@ class CorpusError(ConformanceError):
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = tuple(problems)
-
-
-@dataclass(frozen=True, slots=True)
-class Glossary:
-    """What each flag and each policy means, by name."""
-
-    flags: Mapping[str, Explanation]
-    policies: Mapping[str, Explanation]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import UNSET
 
 from conformance import arrays
-from conformance.casefile import CaseEntry, Defaults, ExpectedEntry, Explanation, Outputs
+from conformance.casefile import CaseEntry, Defaults, ExpectedEntry, Outputs
 from conformance.floats import FORMATS, Format, decimal_text, round_to
 from conformance.model import (
     OPERATIONS,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from conformance.glossary import Explanation
     from conformance.model import DtypeName
 
 Place = tuple[str | int, ...]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from conformance.corpus import Glossary
+    from conformance.glossary import Glossary
     from conformance.model import Case, Expected, Truth
 
 WIDTH = 100

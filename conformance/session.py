@@ -111,7 +111,8 @@ class Recorder:
         kept = sorted((folder / "reference").glob("*.jsonl.gz"))
         own = self.path if self.path.exists() else self.path.with_name(self.path.name + ".partial")
         path = folder / "index.html"
-        write_report([read_run(run) for run in (own, *kept)], self._corpus.cases, path)
+        runs = [read_run(run) for run in (own, *kept)]
+        write_report(runs, self._corpus.cases, path, self._corpus.glossary)
         return path
 
     def stale(self) -> list[str]:

@@ -9,6 +9,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from report_data import ALL, WIDE, array, careful, case, not_run, result, run, textbook
 
 from conformance.model import (
     OPERATIONS,
@@ -23,7 +24,6 @@ from conformance.model import (
     Run,
     Truth,
 )
-from tests.report_data import ALL, WIDE, array, careful, case, not_run, result, run, textbook
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

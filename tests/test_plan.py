@@ -9,8 +9,9 @@ import torch
 from factories import make_case
 
 from conformance import adapters
-from conformance.corpus import Corpus, Glossary
+from conformance.corpus import Corpus
 from conformance.errors import ConformanceError
+from conformance.glossary import Glossary
 from conformance.plan import Group, make_plan
 
 CORPUS = Corpus(
@@ -18,7 +19,7 @@ CORPUS = Corpus(
         replace(make_case(logits=[1.0], targets=[1.0]), id=f"g/{name}", dtypes=dtypes)
         for name, dtypes in (("a", ("float32", "float64")), ("b", ("float32",)))
     ),
-    Glossary({}, {}),
+    Glossary(),
 )
 
 

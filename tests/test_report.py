@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+from report_data import careful, case, not_run, result, run
+from report_runs import HOSTILE, hostile, many, realistic
 
 from conformance.errors import ConformanceError
 from conformance.model import Expected, NotRun, OutputResult
@@ -19,8 +21,6 @@ from conformance.report.marks import NOT_RUN
 from conformance.report.matrix import ALL as ALL_DTYPES
 from conformance.report.matrix import build_matrix
 from conformance.report.summary import count, deviations, policies, sentences
-from tests.report_data import careful, case, not_run, result, run
-from tests.report_runs import HOSTILE, hostile, many, realistic
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
+from report_runs import HOSTILE, hostile, many, realistic
 
+from conformance.glossary import Explanation, Glossary
 from conformance.report import write_report
-from tests.report_runs import HOSTILE, hostile, many, realistic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,12 +62,18 @@ class Page:
         return urlsplit(self.driver.current_url).fragment
 
 
+EXPLAINED = Explanation(
+    f"It means {HOSTILE}.", "It matters.", ["javascript:alert(1)", "https://example.org/"]
+)
+
+
 @pytest.fixture(scope="module")
 def addresses(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("reports")
     reports = {"realistic": realistic(), "hostile": hostile(), "many": many(20_000)}
     for name, (runs, cases) in reports.items():
-        write_report(runs, cases, folder / f"{name}.html")
+        words = {flag: EXPLAINED for case in cases for flag in case.flags}
+        write_report(runs, cases, folder / f"{name}.html", Glossary(flags=words))
     return {name: (folder / f"{name}.html").as_uri() for name in reports}
 
 
@@ -111,6 +118,14 @@ def page(browser: Page) -> Iterator[Page]:
     assert set(browser.addresses.values()) >= {
         url.partition("#")[0] for url in requested if url.startswith("file")
     }
+
+
+def test_a_flag_opens_to_its_explanation(page: Page) -> None:
+    page.open(hash_=f"#case={CASE}")
+    page.one("#panel .facts summary").click()
+    assert f"It means {HOSTILE}. It matters." == page.one("#panel .facts details p").text
+    links = page.run("return [...document.querySelectorAll('.facts details a')].map(a => a.href)")
+    assert {"https://example.org/"} == set(links)
 
 
 def test_the_table_shows_one_page_of_all_results_the_worst_first(page: Page) -> None:
@@ -198,7 +213,7 @@ def test_a_permalink_opens_the_case_with_its_truth_answers_and_snippet(page: Pag
     assert "4.248354255291588986304977843631582181878e-18" in text
     assert "-0x1.4p+5" in text
     assert "F.binary_cross_entropy_with_logits(logits, targets" in page.texts("#panel pre")[0]
-    link = page.one("#panel .facts a[href^=https]")
+    link = page.one("#panel .facts dd > a[href^=https]")
     assert "https://github.com/pytorch/pytorch/issues/195529" == link.get_attribute("href")
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from report_data import ALL, careful, case, result, run
 
 from conformance.floats import FORMATS
 from conformance.model import OutputResult, Published
@@ -13,7 +14,6 @@ from conformance.report.evidence import gather
 from conformance.report.links import link
 from conformance.report.marks import NOT_RUN, heat, mark, ulp_text
 from conformance.report.published import DIFFERS, REPRODUCES, UNKNOWN, compare_published
-from tests.report_data import ALL, careful, case, result, run
 
 ONE = case("logits/negative_tail/x_minus_40", logits=[-40], targets=[0])
 TWO = case("logits/moderate/x_1", logits=[1], targets=[1])

@@ -5,11 +5,11 @@ import dataclasses
 
 import numpy as np
 import pytest
+from report_data import ALL, case
+from report_runs import corpus
 
 from conformance.model import Array, Case
 from conformance.report.snippets import torch_snippet
-from tests.report_data import ALL, case
-from tests.report_runs import corpus
 
 ONE = case("logits/negative_tail/x_minus_40", logits=[-40], targets=[0])
 TWO = case("logits/moderate/x_1", logits=[1], targets=[1])

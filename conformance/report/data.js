@@ -59,7 +59,8 @@ function arrange(data) {
   }
   for (const kase of cases) markDifferences(kase.rows);
   const links = new Map(Object.entries(data.links));
-  return { subjects, cases, rows, links, matrix: data.matrix };
+  const glossary = new Map(Object.entries(data.glossary));
+  return { subjects, cases, rows, links, glossary, matrix: data.matrix };
 }
 
 /** A row differs if another subject got another grade in the same dtype. */

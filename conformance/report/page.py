@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from conformance.errors import ConformanceError
+from conformance.glossary import Glossary
 from conformance.report.agreement import compare_subjects
 from conformance.report.evidence import gather
 from conformance.report.links import link
@@ -32,7 +33,9 @@ _HERE = Path(__file__).parent
 _SCRIPTS = ("data.js", "dom.js", "plot.js", "table.js", "panel.js", "main.js")
 
 
-def render_report(runs: Sequence[Run], cases: Sequence[Case]) -> str:
+def render_report(
+    runs: Sequence[Run], cases: Sequence[Case], glossary: Glossary | None = None
+) -> str:
     """The report of ``runs`` as one HTML page that loads nothing from anywhere.
 
     Equal arguments give equal pages. Results whose case has changed are counted as stale, and
@@ -61,7 +64,7 @@ def render_report(runs: Sequence[Run], cases: Sequence[Case]) -> str:
         marks=MARKS,
         heat_labels=HEAT_LABELS,
         matrix=matrix,
-        payload=pack(build_payload(evidence, matrix)),
+        payload=pack(build_payload(evidence, matrix, glossary or Glossary())),
         policies=policies(evidence),
         published=compare_published(evidence.cases.values()),
         runs=runs,
@@ -75,13 +78,15 @@ def render_report(runs: Sequence[Run], cases: Sequence[Case]) -> str:
     )
 
 
-def write_report(runs: Sequence[Run], cases: Sequence[Case], path: Path) -> None:
+def write_report(
+    runs: Sequence[Run], cases: Sequence[Case], path: Path, glossary: Glossary | None = None
+) -> None:
     """Write the report of ``runs`` to ``path``; whoever opens it sees all of it or the old one.
 
     Raises:
         ConformanceError: If the file cannot be written.
     """
-    page = render_report(runs, cases)
+    page = render_report(runs, cases, glossary)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".partial")

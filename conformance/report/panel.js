@@ -4,6 +4,7 @@ class CasePanel {
   constructor(report, onClose) {
     this.cases = new Map(report.cases.map((kase) => [kase.id, kase]));
     this.links = report.links;
+    this.glossary = report.glossary;
     this.dialog = document.getElementById("panel");
     this.dtype = "";
     this.dialog.addEventListener("close", onClose);
@@ -44,7 +45,7 @@ class CasePanel {
     show(chosen);
     return [
       el("p", { class: "about" }, kase.about),
-      facts(kase),
+      facts(kase, this.glossary),
       el("h3", {}, "Question"),
       question(kase),
       el("h3", {}, "Truth and answers"),
@@ -56,7 +57,18 @@ class CasePanel {
   }
 }
 
-function facts(kase) {
+/** Each word, opening to what it means, why it matters and where to read on. */
+function explained(words, glossary) {
+  return words.map((word) => {
+    const found = glossary.get(word);
+    if (!found) return el("span", {}, word, " ");
+    const [means, matters, links] = found;
+    return el("details", {}, el("summary", {}, word), el("p", {}, means, " ", matters),
+      links.map(([text, href]) => el("p", {}, sourceLink(text, href))));
+  });
+}
+
+function facts(kase, glossary) {
   const sources = kase.sources.flatMap(([text, href], index) => [
     index ? ", " : "", sourceLink(text, href),
   ]);
@@ -65,8 +77,8 @@ function facts(kase) {
     ["dtypes", kase.dtypes.join(", ")],
     ["group", el("a", { href: "#group=" + encodeURIComponent(kase.group) }, kase.group)],
     ["file", kase.place],
-    ["flags", kase.flags.join(", ")],
-    ["policies", kase.policies.join(", ")],
+    ["flags", explained(kase.flags, glossary)],
+    ["policies", explained(kase.policies, glossary)],
     ["rounded", kase.rounded && `inputs are rounded once to ${kase.rounded}, and exact from then on`],
     ["source", sources],
   ].filter(([, value]) => value.length !== 0);

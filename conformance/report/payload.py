@@ -19,6 +19,7 @@ from conformance.report.snippets import torch_snippet
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
+    from conformance.glossary import Glossary
     from conformance.model import Array, Case, OutputResult, Result
     from conformance.report.evidence import Evidence
     from conformance.report.matrix import Matrix
@@ -45,7 +46,7 @@ def pack(payload: Mapping[str, Any]) -> str:
     return base64.b64encode(gzip.compress(msgspec.json.encode(payload), 9, mtime=0)).decode()
 
 
-def build_payload(evidence: Evidence, matrix: Matrix) -> dict[str, Any]:
+def build_payload(evidence: Evidence, matrix: Matrix, glossary: Glossary) -> dict[str, Any]:
     """Everything that the page's script shows; lists of one length are columns of a table."""
     texts = _Index("")
     return {
@@ -69,6 +70,10 @@ def build_payload(evidence: Evidence, matrix: Matrix) -> dict[str, Any]:
                 for cell in cells
             ]
             for dtype, cells in matrix.views.items()
+        },
+        "glossary": {
+            word: [entry.means, entry.matters, [[text, link(text)] for text in entry.links]]
+            for word, entry in {**glossary.flags, **glossary.policies}.items()
         },
         "texts": texts.items(),
     }
