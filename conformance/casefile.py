@@ -20,6 +20,7 @@ DIGITS_TEXT = r"^(nan|inf|-inf|-?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?)$"
 
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9_]+(/[a-z0-9_]+)*$")]
 Positions = Annotated[list[Annotated[int, Meta(ge=0)]], Meta(min_length=1, max_length=64)]
+Always = Annotated[bool, Meta(extra_json_schema={"const": True})]
 Dtypes = Annotated[list[DtypeName], Meta(min_length=1)]
 
 
@@ -74,7 +75,7 @@ class PolicyOutputs(Outputs, forbid_unknown_fields=True, omit_defaults=True, kw_
 class ExpectedEntry(Outputs, forbid_unknown_fields=True, omit_defaults=True):
     """One truth, or an error that is due, or a truth for each of several policies."""
 
-    raises: Literal[True] | UnsetType = UNSET
+    raises: Always | UnsetType = UNSET
     any_of: Annotated[list[PolicyOutputs], Meta(min_length=1)] | UnsetType = UNSET
 
 

@@ -198,6 +198,8 @@ def _expected(entry: ExpectedEntry, case: Case) -> Expected:
     kinds = [entry.raises is not UNSET, entry.any_of is not UNSET, any(_given(entry))]
     if sum(kinds) != 1:
         raise EntryError(("expected",), "give either outputs, or any_of, or raises: true")
+    if entry.raises is False:
+        raise EntryError(("expected", "raises"), "write raises: true, or leave it out")
     if entry.raises is not UNSET:
         return Expected(raises=True)
     if entry.any_of is UNSET:

@@ -72,7 +72,11 @@ def test_check_then_fill_then_check(case_file: Path) -> None:
 
 
 @pytest.mark.parametrize("verb", ["check", "fill"])
-@pytest.mark.parametrize("text", ["format: [", "[" * 10_000_000, "", "a: \x00", "a: 1\na: 2"])
+@pytest.mark.parametrize(
+    "text",
+    ["format: [", "[" * 10_000_000, "", "a: \x00", "a: 1\na: 2"],
+    ids=["truncated", "nesting", "empty", "control", "duplicate"],
+)
 def test_a_malformed_file_is_one_sentence(case_file: Path, verb: str, text: str) -> None:
     case_file.write_text(text, encoding="utf-8")
     found = command(verb, str(case_file))

@@ -121,7 +121,7 @@ def test_inputs_are_rounded_once_where_the_case_says_so(tmp_path: Path) -> None:
         (entry(logits={"repeat": 1, "shape": [2]}), "so list the positions to compare."),
         (entry(positions=[1]), "cases[0].positions: a position is beyond the 1 elements."),
         (entry(expected={"loss": ["1"]}), "cases[0].expected: logits_grad, targets_grad: not what"),
-        (entry(expected={"raises": False}), "cases[0].expected.raises: Invalid enum value"),
+        (entry(expected={"raises": False}), "cases[0].expected.raises: write raises: true"),
         (entry(expected={}), "give either outputs, or any_of, or raises: true."),
         (entry(published={"value": {"loss": 1}, "where": "x"}), "got int"),
         (entry(published={"value": {"gain": "1"}, "where": "x"}), "'gain' is not an output."),

@@ -55,6 +55,7 @@ def test_json_and_yaml_of_one_text_read_alike(tmp_path: Path) -> None:
         ("[" * 200_000, f":1:{MAX_DEPTH + 1}: ", "nested deeper"),
         ('{"a":' * 200_000, f":1:{5 * MAX_DEPTH + 1}: ", "nested deeper"),
     ],
+    ids=["duplicate", "nan", "infinity", "lists", "mappings"],
 )
 def test_what_both_formats_refuse_has_a_place(
     tmp_path: Path, text: str, place: str, problem: str, suffix: str
