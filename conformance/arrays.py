@@ -9,13 +9,25 @@ from typing import TYPE_CHECKING, Any, cast
 
 from conformance.casefile import DIGITS_TEXT, INPUT_TEXT
 from conformance.document import Number
-from conformance.floats import FORMATS, Format, decimal_text, hex_text, parse, round_to
+from conformance.floats import (
+    FORMATS,
+    Format,
+    decimal_text,
+    hex_text,
+    is_exact,
+    parse,
+    round_to,
+)
 from conformance.model import Array
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from conformance.floats import Real
+
+MAX_AXES = 32
 MAX_ELEMENTS = 10_000_000
+MAX_SPACED = 100_000  # Each element of a linspace is a Fraction first.
 
 Path = tuple[str | int, ...]
 _input_text = re.compile(INPUT_TEXT)
@@ -34,26 +46,27 @@ def _real(raw: Any, path: Path, rounding: Format | None) -> float:
     if isinstance(raw, bool) or not isinstance(raw, (int, str, Number)):
         raise ArrayError(path, f"expected a number, got {_kind(raw)}")
     text = raw.text if isinstance(raw, Number) else str(raw)
-    if isinstance(raw, str) and not _input_text.match(raw):
+    if isinstance(raw, str) and not _input_text.fullmatch(raw):
         raise ArrayError(
             path,
             f'{raw!r} is not a number: write decimals without quotes, and in quotes "nan", '
             '"inf", "-inf", "-0.0" or a hex float such as "0x1.8p-3"',
         )
-    try:
-        value = parse(text)
-    except ValueError as error:
-        raise ArrayError(path, str(error)) from None
+    value = _parse(text, path)
     if isinstance(raw, Number) and value == 0 and text.startswith("-"):
         raise ArrayError(path, 'write negative zero as "-0.0": readers of numbers drop its sign')
-    nearest = round_to(value, rounding or FORMATS["float64"])
-    if rounding is None and isinstance(value, Fraction) and not _same(value, nearest):
+    widest = FORMATS["float64"]
+    nearest = round_to(value, rounding or widest)
+    if rounding is None and not is_exact(value, widest):
         raise ArrayError(path, inexact(text, nearest, "any of the four dtypes"))
     return nearest
 
 
-def _same(value: Fraction, nearest: float) -> bool:
-    return math.isfinite(nearest) and Fraction(nearest) == value
+def _parse(text: str, path: Path) -> Real:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise ArrayError(path, str(error).rstrip(".")) from None
 
 
 def inexact(text: str, nearest: float, where: str) -> str:
@@ -76,6 +89,8 @@ def _flatten(raw: Any, path: Path, shape: list[int], depth: int) -> Iterator[tup
             raise ArrayError(path, "the lists are ragged: expected a list, as before")
         yield raw, path
         return
+    if depth == MAX_AXES:
+        raise ArrayError(path, f"the lists are nested deeper than {MAX_AXES} axes")
     if depth == len(shape):
         shape.append(len(raw))
     if len(raw) != shape[depth]:
@@ -119,6 +134,11 @@ def _read_description(raw: dict[str, Any], rounding: Format | None) -> Array:
     shape = raw["shape"]
     if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
         raise ArrayError(("shape",), "a shape is a list of whole numbers")
+    if len(shape) > MAX_AXES:
+        raise ArrayError(("shape",), f"{len(shape)} axes; an array has at most {MAX_AXES}")
+    for axis, length in enumerate(shape):
+        if length > MAX_ELEMENTS:
+            raise ArrayError(("shape", axis), f"an axis has at most {MAX_ELEMENTS} elements")
     size = math.prod(shape)
     if size > MAX_ELEMENTS:
         raise ArrayError(("shape",), f"{size} elements; a case has at most {MAX_ELEMENTS}")
@@ -135,6 +155,8 @@ def _read_description(raw: dict[str, Any], rounding: Format | None) -> Array:
 def _linspace(ends: tuple[float, ...], count: int) -> tuple[float, ...]:
     if len(ends) != 2 or count < 2 or not all(map(math.isfinite, ends)):
         raise ArrayError(("linspace",), "give two finite ends, and a shape of at least 2 elements")
+    if count > MAX_SPACED:
+        raise ArrayError(("shape",), f"{count} elements; a linspace has at most {MAX_SPACED}")
     first, last = map(Fraction, ends)
     step = (last - first) / (count - 1)
     points = [first + index * step for index in range(count)]
@@ -153,6 +175,7 @@ def read_digits(raw: Any) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """
     shape, leaves = _leaves(raw)
     for leaf, path in leaves:
-        if not isinstance(leaf, str) or not _digits_text.match(leaf):
+        if not isinstance(leaf, str) or not _digits_text.fullmatch(leaf):
             raise ArrayError(path, f"{leaf!r} is not a number written in quotes, as `fill` does")
+        _parse(leaf, path)
     return shape, tuple(cast("str", leaf) for leaf, _ in leaves)

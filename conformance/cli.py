@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FINE, INVALID, USAGE = 0, 4, 64
+INTERRUPTED, UNREAD = 130, 141  # As a shell reports the signals SIGINT and SIGPIPE.
 
 
 class _Parser(argparse.ArgumentParser):
@@ -22,18 +24,39 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit code: 0 fine, 4 invalid cases, 64 wrong usage."""
+    """Run the command; returns the exit code: 0 fine, 4 invalid cases, 64 wrong usage.
+
+    130 and 141 mean that it was cut short, by Ctrl-C and by the end of a pipe.
+    """
     # Imported late throughout: --help must not wait for frameworks and oracles.
     from conformance.errors import ConformanceError  # noqa: PLC0415
 
     options = _parser().parse_args(arguments)
     try:
-        return int(options.run(options))
+        code = int(options.run(options))
+        sys.stdout.flush()
     except ConformanceError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return INVALID
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
+    except BrokenPipeError:
+        _drop_output()
+        return UNREAD
+    except OSError as error:
+        place = error.filename or "the output"
+        print(f"{place}: {error.strerror or error}. Mend that, and run again.", file=sys.stderr)  # noqa: T201
+        _drop_output()
+        return INVALID
+    return code
+
+
+def _drop_output() -> None:
+    """Keep what cannot be written from failing a second time, at the interpreter's exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

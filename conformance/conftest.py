@@ -1,20 +1,20 @@
-"""Makes `pytest conformance` a run: options, one test a question, the run file, the report."""
+"""Makes `pytest conformance` a run, one test a question."""
 
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 
+from conformance.bench import Bench
 from conformance.corpus import load_corpus
 from conformance.errors import ConformanceError
 from conformance.model import Grade, Result
 from conformance.plan import make_plan
-from conformance.session import Bench, Recorder
+from conformance.recording import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -63,7 +63,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--run-file",
         default=str(RUN_FILE),
         metavar="PATH",
-        help=f"where the results go; the report lies beside it (default: {RUN_FILE})",
+        help="where the results go, NAME.jsonl.gz; the report lies beside it, as NAME.html, or as"
+        f" index.html (default: {RUN_FILE})",
     )
     group.addoption("--no-report", action="store_true", help="write the run, not the report")
 
@@ -79,12 +80,19 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         plan = make_plan(corpus, options.adapter, options.device, cuda=options.require_cuda)
     except ConformanceError as error:
         raise pytest.UsageError(str(error)) from None
+    if unfilled := [case.id for case in corpus.cases if case.expected is None]:
+        more = f" and {len(unfilled) - 3} more" if len(unfilled) > 3 else ""
+        msg = f"no expected answer: {', '.join(unfilled[:3])}{more}. Run `bce-conformance fill`."
+        raise pytest.UsageError(msg)
     bench = Bench(plan, Grade[options.require])
     config.stash[BENCH] = bench
     if not hasattr(config, "workerinput"):
         names = ("adapter", "device", "require", "cases", "keyword")
         given = {name: str(value) for name in names if (value := getattr(options, name))}
         path = config.invocation_params.dir / options.run_file
+        if path.is_dir() or not path.name:
+            msg = f"--run-file {options.run_file} is a folder. Name a file in it."
+            raise pytest.UsageError(msg)
         recorder = Recorder(path, bench, corpus, given)
         config.pluginmanager.register(_Recording(config, recorder), "bce-conformance-recording")
 
@@ -102,6 +110,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave out the comparison of trainers where none is in the run."""
+    if BENCH not in config.stash:
+        return True
     left_out = collection_path.name == "test_agreement.py" and not _trainers(config)
     return True if left_out else None
 
@@ -130,22 +140,42 @@ def bench(pytestconfig: pytest.Config) -> Bench:
 @pytest.fixture
 def result(item: Item, bench: Bench, request: pytest.FixtureRequest) -> Result:
     """The result of one question; it goes into the run."""
-    try:
-        found = bench.results(item.group)[item.case.id]
-    except ConformanceError as error:
-        pytest.fail(str(error), pytrace=False)
+    found = bench.results(item.group)[item.case.id]
     request.node.stash[RESULT] = found
     return found
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Evaluate no more than what -k and node ids have left."""
+    if BENCH not in session.config.stash:
+        # pytest came upon this folder on its way, too late for the options of a run.
+        msg = "name the suite on the command line: pytest conformance"
+        raise pytest.UsageError(msg)
     selected: list[Any] = [
         test.callspec.params["item"]
         for test in session.items
         if isinstance(test, pytest.Function) and "item" in test.fixturenames
     ]
     session.config.stash[BENCH].select(selected)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None, object, object]:
+    """Show a user's error as its sentence, without the frames that led to it."""
+    return (yield from _sentences())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, object, object]:
+    """Likewise."""
+    return (yield from _sentences())
+
+
+def _sentences() -> Generator[None, object, object]:
+    try:
+        return (yield)
+    except ConformanceError as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
 @pytest.hookimpl(wrapper=True)
@@ -166,16 +196,19 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         return None
     from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - only where xdist is used
 
+    groups = sorted(map(str, config.stash[BENCH].plan.groups), key=len, reverse=True)
+
     class ByGroup(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
         def _split_scope(self, nodeid: str) -> str:
-            # "test_loss.py::test_loss[logits/zero/plain-torch-cpu-float32]"; no id has a "-".
-            return nodeid.rpartition("[")[2].rstrip("]").partition("-")[2] or nodeid
+            # "...[logits/zero/plain-torch-cpu-float32]", or "...[ignite-cpu-float32]" of a group.
+            id_ = nodeid.partition("[")[2].rstrip("]")
+            return next((group for group in groups if id_.endswith(group)), nodeid)
 
     return ByGroup(config, log)
 
 
 class _Recording:
-    """Collects the results where all of them arrive, and closes the run."""
+    """Hands the results to the recorder where all of them arrive, and closes the run."""
 
     def __init__(self, config: pytest.Config, recorder: Recorder) -> None:
         self._config = config
@@ -191,24 +224,26 @@ class _Recording:
             self._recorder.add(msgspec.convert(found, Result))
         elif report.failed and "::test_loss" in report.nodeid:
             self._lost += 1
-        self._executed += report.when == "call" and not report.skipped
+        skipped = report.skipped and not hasattr(report, "wasxfail")
+        self._executed += report.when == "call" and not skipped
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Write run and report; fail where nothing was run or a deviation is stale."""
         if self._config.option.collectonly:
             return
+        recorder = self._recorder
         over = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
         complete = over and not self._lost and not session.shouldfail and not session.shouldstop
-        run = self._recorder.finish(complete=complete)
+        run = recorder.finish(complete=complete)
         if run is not None:
-            self._closing += _table(self._recorder.results)
+            self._closing += recorder.table()
             self._closing.append(f"run:    {run.path}" + ("" if complete else " (cut short)"))
-            if not self._config.option.no_report:
-                self._closing.append(f"report: {self._recorder.report()}")
-        stale = self._recorder.stale() if complete and run else []
-        self._closing += stale
-        if exitstatus == pytest.ExitCode.OK and stale:
+            if not self._config.option.no_report and (report := recorder.report(run)):
+                self._closing.append(f"report: {report}")
+        problems = recorder.problems + (recorder.stale() if complete and run else [])
+        self._closing += problems
+        if exitstatus == pytest.ExitCode.OK and problems:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if exitstatus == pytest.ExitCode.OK and not self._executed:
             self._closing.append("nothing was executed, which is a failure.")
@@ -220,17 +255,3 @@ class _Recording:
             terminalreporter.section("bce-conformance")
             for line in self._closing:
                 terminalreporter.line(line)
-
-
-def _table(results: list[Result]) -> list[str]:
-    """Answers by adapter and grade."""
-    grades = [grade.name for grade in Grade]
-    titles = [*grades, "deviates", "not run"]
-    lines = [f"{'':12}" + "".join(f"{title:>10}" for title in titles)]
-    for name in dict.fromkeys(result.adapter for result in results):
-        mine = [result for result in results if result.adapter == name]
-        count = Counter(result.grade for result in mine if result.status != "deviates")
-        deviates = sum(result.status == "deviates" for result in mine)
-        row = [*(count[grade] for grade in grades), deviates, count[None]]
-        lines.append(f"{name:12}" + "".join(f"{number:>10}" for number in row))
-    return lines

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import msgspec
 from msgspec import UNSET
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from conformance.model import Case
 
 T = TypeVar("T")
+_GROUP = re.compile(r"[a-z0-9_]+(/[a-z0-9_]+)*")
 _PLACE = re.compile(r" - at `\$([^`]*)`$")
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
 
@@ -65,8 +67,12 @@ def load_corpus(paths: Sequence[Path] = ()) -> Corpus:
     roots = [Path(path) for path in paths] or [default_root()]
     problems: list[str] = []
     cases: dict[str, Case] = {}
-    glossary = load_glossary(roots)
-    for path, group in case_files(roots).items():
+    try:
+        glossary = load_glossary(roots)
+        files = case_files(roots)
+    except OSError as error:
+        _refuse(error)
+    for path, group in files.items():
         try:
             found = load_file(path, group, glossary)
         except ConformanceError as error:
@@ -86,28 +92,54 @@ def case_files(roots: Sequence[Path]) -> dict[Path, str]:
     """The case files among files and folders, sorted, each with its group.
 
     Raises:
-        CorpusError: If one of ``roots`` has none.
+        CorpusError: If one of ``roots`` has none, or cannot be searched, or if a file's name does
+            not fit a group.
     """
     found: dict[Path, str] = {}
     for root in roots:
-        files = [root]
-        if root.is_dir():
-            apart = {root / name for name in ("flags.yaml", "policies.yaml", "schema.json")}
-            below = {*root.rglob("*.yaml"), *root.rglob("*.json")} - apart
-            files = sorted(path for path in below if not path.name.startswith("."))
+        files = _files_below(root) if root.is_dir() else [root]
         if not files:
             text = f"{root}: no case files here. Give a .yaml or .json file, or a folder of them."
             raise CorpusError([text])
         for path in files:
-            found.setdefault(path.resolve(), "")
-            found[path.resolve()] = _group(path, root)
+            # Links of the folder are followed, so that no file is met twice; that of the file
+            # itself is not, for its own name is its group.
+            real = Path(os.path.realpath(path.parent), path.name)
+            found[real] = _group(real, root)
+    problems = [
+        f"{path}: the name {group!r} is a part of ids, of lower-case letters, digits and _. "
+        "Rename the file or its folder."
+        for path, group in found.items()
+        if not _GROUP.fullmatch(group)
+    ]
+    if problems:
+        raise CorpusError(problems)
     return found
+
+
+def _files_below(root: Path) -> list[Path]:
+    """The case files of a folder; hidden ones and linked folders are left out."""
+    found = set()
+    for folder, folders, names in os.walk(root, onerror=_refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found |= {
+            Path(folder, name)
+            for name in names
+            if name.endswith((".yaml", ".json")) and not name.startswith(".")
+        }
+    return sorted(found - {root / name for name in ("flags.yaml", "policies.yaml", "schema.json")})
+
+
+def _refuse(error: OSError) -> NoReturn:
+    text = f"{error.filename}: {error.strerror}. Make it readable, or move it elsewhere."
+    raise CorpusError([text]) from None
 
 
 def _group(path: Path, root: Path) -> str:
     for base in (root, default_root()):
-        if base.is_dir() and path.resolve().is_relative_to(base.resolve()):
-            return path.resolve().relative_to(base.resolve()).with_suffix("").as_posix()
+        real = os.path.realpath(base)
+        if base.is_dir() and path.is_relative_to(real):
+            return path.relative_to(real).with_suffix("").as_posix()
     return path.stem
 
 

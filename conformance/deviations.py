@@ -29,6 +29,8 @@ class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         devices: Kinds of device on which it shows; empty means on all.
         when: Distribution to the version range that has it, such as ``torch = ">=2.0"``.
         grade: The grade that is known.
+        message: What the message of each such output contains, such as "got nan"; so that another
+            wrong value than the known one is not excused.
         issue: Link to the report of it, or to where it is explained.
         reason: One sentence.
     """
@@ -39,6 +41,7 @@ class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     devices: list[str] = []
     when: dict[str, str] = {}
     grade: Literal["coarse", "wrong"]
+    message: str = ""
     issue: str
     reason: str
 
@@ -59,7 +62,9 @@ class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         return frozenset(
             name
             for name, output in result.outputs.items()
-            if name in self.outputs and output.grade == self.grade
+            if name in self.outputs
+            and output.grade == self.grade
+            and self.message in (output.message or "")
         )
 
 

@@ -27,6 +27,9 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INT = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NON_FINITE = re.compile(r"[-+]?\.?(nan|inf|infinity)", re.IGNORECASE)
+_JSON_ESCAPE = re.compile(
+    r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<lone>\\u[dD][89a-fA-F]..)|\\.", re.DOTALL
+)
 _WORDS = {
     **dict.fromkeys(["", "~", "null", "Null", "NULL"]),
     **dict.fromkeys(["true", "True", "TRUE"], True),
@@ -240,6 +243,19 @@ class Document:
             self._nodes = read_nodes(self.path, self.text)
         return self._nodes
 
+    def comments(self) -> dict[int, int]:
+        """The column at which the comment of a line of YAML begins, by line, both from 1."""
+        masked = ""
+        for event in _events(self.path, self.text):
+            kind = type(event)
+            # The header of a block scalar may end in a comment: a hash in one counts as such.
+            if kind is yaml.ScalarEvent and event.style not in ("|", ">"):
+                start, end = event.start_mark.index, event.end_mark.index
+                masked += self.text[len(masked) : start] + re.sub(r"\S", " ", self.text[start:end])
+        masked += self.text[len(masked) :]
+        lines = enumerate(masked.splitlines(), 1)
+        return {number: line.index("#") + 1 for number, line in lines if "#" in line}
+
     def sentence(self, where: Sequence[str | int], problem: str) -> str:
         """``problem`` with file, line, column and the path ``where`` to the value."""
         node = self.nodes.at(where)
@@ -248,7 +264,7 @@ class Document:
 
     def _read_json(self) -> Any:
         try:
-            return json.loads(
+            plain = json.loads(
                 self.text,
                 parse_float=Number,
                 parse_int=_number,
@@ -262,6 +278,20 @@ class Document:
             read_nodes(self.path, self.text)
             msg = f"{self.path}: it cannot be read as JSON. Mend its constants, keys or nesting."
             raise DocumentError(msg) from None
+        self._refuse_lone_surrogates()
+        return plain
+
+    def _refuse_lone_surrogates(self) -> None:
+        """Refuse halves of a character, which no file can hold; libyaml refuses them in YAML."""
+        for escape in _JSON_ESCAPE.finditer(self.text):
+            if escape["lone"]:
+                line = self.text.count("\n", 0, escape.start()) + 1
+                column = escape.start() - self.text.rfind("\n", 0, escape.start())
+                msg = (
+                    f"{self.path}:{line}:{column}: {escape['lone']} is half of a character. "
+                    "Write the whole one."
+                )
+                raise DocumentError(msg)
 
 
 def read_text(path: Path) -> str:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
 
 from conformance import arrays
-from conformance.casefile import CaseEntry, Defaults, ExpectedEntry, Outputs
-from conformance.floats import FORMATS, Format, decimal_text, round_to
+from conformance.casefile import CASE_ID, CaseEntry, Defaults, ExpectedEntry, Outputs
+from conformance.floats import FORMATS, Format, decimal_text, is_exact, round_to
 from conformance.model import (
     OPERATIONS,
     Alternative,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from conformance.model import DtypeName
 
 Place = tuple[str | int, ...]
+_case_id = re.compile(CASE_ID)
 
 
 class EntryError(Exception):
@@ -75,6 +77,8 @@ class CaseBuilder:
             EntryError: With the path inside the entry.
         """
         entry = self._entry
+        if not _case_id.fullmatch(entry.id):
+            raise EntryError(("id",), f"{entry.id!r} has a line break; remove it")
         name = self._require("operation")
         operation = OPERATIONS[name]
         dtypes: tuple[DtypeName, ...] = tuple(self._require("dtypes"))
@@ -158,8 +162,8 @@ class CaseBuilder:
 
 def _check_exact(array: Array, format_: Format) -> None:
     for index, value in enumerate(array.values):
-        nearest = round_to(value, format_) if math.isfinite(value) else value
-        if nearest != value and not math.isnan(value):
+        if not is_exact(value, format_):
+            nearest = round_to(value, format_)
             path = () if array.described else _unravel(index, array.shape)
             text = arrays.inexact(decimal_text(value), nearest, format_.name)
             raise arrays.ArrayError(path, f"{text}, or leave {format_.name} out of dtypes")

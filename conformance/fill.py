@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,10 @@ from conformance.errors import ConformanceError
 from conformance.truth import InvalidQuestion, expected_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from conformance.document import Node
     from conformance.glossary import Glossary
     from conformance.model import Case, Expected, Truth
 
@@ -24,8 +26,9 @@ WIDTH = 100
 def fill(path: Path, group: str, glossary: Glossary) -> bool:
     """Write `expected` into each case of a file; returns whether the file has changed.
 
-    All else in the file, comments and order included, stays as it is. The file is replaced only
-    once the new one has been read back and says what the old one said, with the answers.
+    All else in the file stays as it is: comments, order, line ends, and the file's mode. The file
+    is replaced only once the new one has been read back and says what the old one said, with the
+    answers.
 
     Args:
         path: The file.
@@ -47,21 +50,41 @@ def fill(path: Path, group: str, glossary: Glossary) -> bool:
     text = write(document, entries)
     if text == document.text:
         return False
-    # The name begins with a dot, so that nothing else takes the draft for a case file.
-    draft = path.with_name(f".{path.stem}.draft{path.suffix}")
+    wanted = [
+        replace(case, expected=answer or case.expected)
+        for case, answer in zip(cases, answers, strict=True)
+    ]
     try:
-        draft.write_text(text, encoding="utf-8")
-        written = load_file(draft, group, glossary)
-        for old, new, answer in zip(cases, written, answers, strict=True):
-            # The digest stands for the inputs: a NaN among them differs from itself.
-            asked = replace(old, inputs={}, expected=answer or old.expected)
-            if asked != replace(new, inputs={}, path=path):
-                msg = f"{path}: {old.id} changes when its answer is written. Use block style."
-                raise ConformanceError(msg)
-        draft.replace(path)
+        _replace(path, text, lambda draft: _require_same(load_file(draft, group, glossary), wanted))
+    except OSError as error:
+        problem = error.strerror or error
+        msg = (
+            f"{path}: not written: {problem}. Make its folder writable, or free what is in the way."
+        )
+        raise ConformanceError(msg) from None
+    return True
+
+
+def _replace(path: Path, text: str, verify: Callable[[Path], None]) -> None:
+    # Of a symbolic link, the file that it names. The draft's name begins with a dot, so that
+    # nothing else takes it for a case file.
+    target = path.resolve()
+    draft = target.with_name(f".{path.stem}.draft{path.suffix}")
+    try:
+        draft.write_text(text, encoding="utf-8", newline="")
+        shutil.copymode(target, draft)
+        verify(draft)
+        draft.replace(target)
     finally:
         draft.unlink(missing_ok=True)
-    return True
+
+
+def _require_same(written: Sequence[Case], wanted: Sequence[Case]) -> None:
+    for new, old in zip(written, wanted, strict=True):
+        # The digest stands for the inputs: a NaN among them differs from itself.
+        if replace(new, inputs={}, path=old.path) != replace(old, inputs={}):
+            msg = f"{old.path}: {old.id} changes when its answer is written. Use block style."
+            raise ConformanceError(msg)
 
 
 def require_invalid(case: Case) -> None:
@@ -105,22 +128,44 @@ def _nested(truth: Truth) -> Any:
 
 def _write_yaml(document: Document, answers: Sequence[dict[str, Any] | None]) -> str:
     lines = document.text.splitlines(keepends=True)
+    newline = _newline(document)
+    comments = document.comments()
     entries = document.nodes.value["cases"].value
     for index in reversed(range(len(answers))):
         answer, entry = answers[index], entries[index]
         if answer is None:
             continue
-        if entry.flow:
-            raise ConformanceError(
-                document.sentence(("cases", index), "write the case in block style, key by key")
-            )
-        indent = " " * (entry.column - 1)
         old = entry.value.get("expected")
+        if entry.flow or (old and old.key_line == entry.line):
+            problem = "write the case in block style, key by key, expected not first"
+            raise ConformanceError(document.sentence(("cases", index), problem))
+        indent = " " * (entry.column - 1)
         start, end = (old.key_line - 1, old.end_line) if old else (entry.end_line,) * 2
-        if lines and not lines[-1].endswith("\n"):
-            lines[-1] += "\n"
-        lines[start:end] = [f"{line}\n" for line in _yaml("expected", answer, indent)]
+        head, *rest = _yaml("expected", answer, indent)
+        if old:
+            _require_no_comment(document, old, comments)
+            if column := comments.get(old.key_line):
+                line = lines[start].rstrip("\r\n")
+                head += line[len(line[: column - 1].rstrip()) :]
+        if not lines[-1].endswith("\n"):
+            lines[-1] += newline
+        lines[start:end] = [f"{line}{newline}" for line in (head, *rest)]
     return "".join(lines)
+
+
+def _newline(document: Document) -> str:
+    return "\r\n" if "\r\n" in document.text else "\n"
+
+
+def _require_no_comment(document: Document, expected: Node, comments: Mapping[int, int]) -> None:
+    """The comment on the line of the key is kept; for another there is no place."""
+    for line in range(expected.key_line + 1, expected.end_line + 1):
+        if line in comments:
+            msg = (
+                f"{document.path}:{line}:{comments[line]}: a comment inside expected would be "
+                "lost; move it above the case."
+            )
+            raise ConformanceError(msg)
 
 
 def _yaml(key: str, value: Any, indent: str) -> Iterator[str]:
@@ -154,7 +199,7 @@ def _write_json(document: Document, answers: Sequence[dict[str, Any] | None]) ->
     for entry, answer in zip(document.plain["cases"], answers, strict=True):
         if answer is not None:
             entry["expected"] = answer
-    return _json(document.plain, "") + "\n"
+    return (_json(document.plain, "") + "\n").replace("\n", _newline(document))
 
 
 def _json(value: Any, indent: str) -> str:

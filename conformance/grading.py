@@ -10,13 +10,13 @@ import numpy as np
 
 from conformance.bounds import bounds_of
 from conformance.floats import FORMATS, decimal_text, hex_text, parse
-from conformance.model import Computed, Grade, OutputResult, Raised
+from conformance.model import Broken, Computed, Grade, OutputResult, Raised
 from conformance.ulps import Reals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from conformance.model import Answer, Case, Truth
+    from conformance.model import Answer, Case, Expected, Truth
 
 MAX_LISTED = 64
 MAX_BITS = 256
@@ -64,40 +64,28 @@ class Grader:
 
     def __init__(self, dtype: str) -> None:
         self.format = FORMATS[dtype]
-        self._references: dict[str, Mapping[str, Sequence[_Reference]]] = {}
+        self._references: dict[tuple[str, ...], Mapping[str, Sequence[_Reference]]] = {}
 
     def grade(self, pairs: Sequence[tuple[Case, Answer]]) -> list[Verdict]:
         """The verdict on each answer, in order.
 
         Args:
-            pairs: Cases that have been filled, each with a Computed or Raised answer.
+            pairs: Cases that have been filled, each with an answer that is not Declined.
         """
         verdicts: dict[int, Verdict] = {}
-        malformed: dict[int, dict[str, OutputResult]] = {}
+        graded: dict[int, dict[str, OutputResult]] = {}
         slots: list[_Slot] = []
         for index, (case, answer) in enumerate(pairs):
-            if case.expected is None:
-                msg = f"{case.id} has no expected answer"
-                raise ValueError(msg)
-            match answer:
-                case Raised(kind, message):
-                    due = case.expected.raises
-                    said = f"raised {kind}: {message}"
-                    verdicts[index] = Verdict(Grade.exact) if due else _wrong(said)
-                case Computed() if case.expected.raises:
-                    verdicts[index] = _wrong("returned values where an error is due")
-                case Computed(outputs):
-                    malformed[index] = {}
-                    for output in case.outputs:
-                        found = self._slots(index, case, output, outputs.get(output))
-                        if isinstance(found, OutputResult):
-                            malformed[index][output] = found
-                        else:
-                            slots += found
-                case _:
-                    msg = f"{type(answer).__name__} cannot be graded"
-                    raise TypeError(msg)
-        graded: dict[int, dict[str, OutputResult]] = malformed
+            if not isinstance(answer, Computed) or _expected(case).raises:
+                verdicts[index] = _verdict_without_values(answer, due=_expected(case).raises)
+                continue
+            graded[index] = {}
+            for output in case.outputs:
+                found = self._slots(index, case, output, answer.outputs.get(output))
+                if isinstance(found, OutputResult):
+                    graded[index][output] = found
+                else:
+                    slots += found
         for slot, result in zip(slots, self._grade_slots(slots), strict=True):
             best = graded[slot.pair].get(slot.output)
             if best is None or Grade[result.grade] < Grade[best.grade]:
@@ -127,17 +115,18 @@ class Grader:
         return OutputResult(grade="wrong", message=problem, **identity(array))
 
     def _prepared(self, case: Case) -> Mapping[str, Sequence[_Reference]]:
-        found = self._references.get(case.id)
-        if found is None:
-            found = self._references[case.id] = self._prepare(case)
-        return found
+        key = (case.id, *case.outputs)
+        if key not in self._references:
+            self._references[key] = self._prepare(case)
+        return self._references[key]
 
     def _prepare(self, case: Case) -> Mapping[str, Sequence[_Reference]]:
         references: dict[str, list[_Reference]] = {output: [] for output in case.outputs}
-        assert case.expected is not None  # noqa: S101 - grade() has refused the others.
-        for alternative in case.expected.alternatives:
+        for alternative in _expected(case).alternatives:
             bounds = bounds_of(case, self.format, alternative.policy)
-            for output, truth in alternative.outputs.items():
+            for output in case.outputs:
+                if (truth := alternative.outputs.get(output)) is None:
+                    continue
                 reals = Reals.prepare(map(parse, truth.values), self.format)
                 bound = bounds[output]
                 references[output].append(
@@ -180,8 +169,8 @@ class Grader:
         grade = Grade(int(grades[worst]))
         return OutputResult(
             grade=grade.name,
-            ulp=_number(errors[worst]),
-            ratio=_number(ratios[worst]),
+            ulp=_number(np.max(errors)),
+            ratio=_number(np.max(ratios)),
             policy=slot.reference.policy,
             ulps=listed,
             message=_difference(slot, worst, errors[worst]) if grade is Grade.wrong else None,
@@ -217,6 +206,29 @@ def grade_elements(
 
 def _compared(values: np.ndarray[Any, Any], truth: Truth) -> np.ndarray[Any, Any]:
     return values if truth.positions is None else values[list(truth.positions)]
+
+
+def _expected(case: Case) -> Expected:
+    if case.expected is None:
+        msg = f"{case.id} has no expected answer"
+        raise ValueError(msg)
+    return case.expected
+
+
+def _verdict_without_values(answer: Answer, *, due: bool) -> Verdict:
+    """The verdict on an answer with nothing to compare; ``due`` is whether an error is right."""
+    match answer:
+        case Raised() if due:
+            return Verdict(Grade.exact)
+        case Raised(kind, message):
+            return _wrong(f"raised {kind}: {message}")
+        case Broken(message):
+            return _wrong(f"the adapter is at fault: {message}")
+        case Computed():
+            return _wrong("returned values where an error is due")
+        case _:
+            msg = f"{type(answer).__name__} cannot be graded"
+            raise TypeError(msg)
 
 
 def _verdict(outputs: Mapping[str, OutputResult]) -> Verdict:

@@ -203,7 +203,14 @@ class Raised:
     message: str
 
 
-Answer = Computed | Declined | Raised
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The answer of an adapter that is itself at fault: wrong, even where an error is due."""
+
+    message: str
+
+
+Answer = Computed | Declined | Raised | Broken
 
 
 class Grade(IntEnum):
@@ -221,9 +228,9 @@ class OutputResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
     Attributes:
         grade: Name of the worst element's grade.
-        ulp: Largest error against the truth, in ulp; None where no distance can be told (a NaN,
-            a wrong shape, a missing output). An infinite answer counts as 2**(emax + 1).
-        ratio: Largest error over the largest error that "coarse" allows.
+        ulp: Largest error against the truth, in ulp; None where one cannot be told (a NaN, a
+            wrong shape, a missing output). An infinite answer counts as 2**(emax + 1).
+        ratio: Largest error over the largest error that "coarse" allows; None likewise.
         policy: The policy whose truth it was graded against.
         ulps: Error of each element in C order, for outputs of at most 64 compared elements.
         dtype: The dtype returned.
@@ -257,6 +264,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=
         outputs: Output name to its grading.
         raised: Type and message of an exception, whether due or not.
         reason: Why it was not run, or what is wrong.
+        declined: Outputs that the case asks for and the adapter does not offer.
         deviation: The issue link of the deviation that it matches.
         ms: Milliseconds; within a bulk evaluation, the group's time shared equally.
     """
@@ -272,6 +280,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=
     raised: str | None = None
     reason: str | None = None
     deviation: str | None = None
+    declined: Sequence[str] = ()
     ms: float | None = None
 
 

@@ -12,7 +12,7 @@ from conformance.errors import ConformanceError
 from conformance.model import NotRun
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from conformance.corpus import Corpus
     from conformance.model import Case
@@ -43,10 +43,17 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The items to run, in order, and what is left out with its reason."""
+    """What to run.
+
+    Attributes:
+        items: In order.
+        not_run: What is left out, with its reason.
+        targets: Adapter name to what ``adapters.load`` takes.
+    """
 
     items: tuple[Item, ...]
     not_run: tuple[NotRun, ...]
+    targets: Mapping[str, str]
 
     @property
     def groups(self) -> tuple[Group, ...]:
@@ -68,28 +75,25 @@ def make_plan(
     Raises:
         ConformanceError: If what was asked for by name is unknown, missing or absent.
     """
+    wanted = _devices(devices, cuda=cuda)
     items: list[Item] = []
     not_run: list[NotRun] = []
-    asked = [*dict.fromkeys([*devices, *(["cuda"] if cuda else [])])]
-    for device in asked:
-        kind, _, index = device.partition(":")
-        if kind not in ("cpu", "cuda") or (index and not (kind == "cuda" and index.isdigit())):
-            msg = f"unknown device {device!r}. Give cpu, cuda or cuda:N."
+    targets: dict[str, str] = {}
+    for target in dict.fromkeys(names or adapters.BUILT_IN):
+        name = target if target in adapters.BUILT_IN else adapters.load(target).name
+        if name in targets:
+            msg = f"two adapters have the name {name!r}: {targets[name]}, {target}. Rename one."
             raise ConformanceError(msg)
-    if cuda and not devices:
-        asked.insert(0, "cpu")
-    for name in dict.fromkeys(names or adapters.BUILT_IN):
-        if name not in adapters.BUILT_IN:
-            adapters.load(name)
-        for device in asked or ["cpu", "cuda"]:
-            if not asked and not _offers(name, device):
+        targets[name] = target
+        for device in wanted or ["cpu", "cuda"]:
+            if not wanted and not _offers(target, device):
                 continue
-            problem = adapters.missing(name)
+            problem = adapters.missing(target)
             if problem and names:
                 raise adapters.MissingFrameworkError(problem)
             if not problem and device != "cpu":
-                problem = _device_problem(name, device)
-                if problem and asked and (names or _offers(name, device)):
+                problem = _device_problem(target, device)
+                if problem and wanted and (names or _offers(target, device)):
                     msg = f"{problem}. Leave out the device, or run where there is one."
                     raise ConformanceError(msg)
             planned = list(_items(corpus, name, device))
@@ -99,7 +103,19 @@ def make_plan(
                 )
             else:
                 items += planned
-    return Plan(tuple(items), tuple(not_run))
+    return Plan(tuple(items), tuple(not_run), targets)
+
+
+def _devices(devices: Sequence[str], *, cuda: bool) -> list[str]:
+    """The devices asked for; none means the defaults."""
+    for device in devices:
+        kind, _, index = device.partition(":")
+        if kind not in ("cpu", "cuda") or (index and not (kind == "cuda" and index.isdigit())):
+            msg = f"unknown device {device!r}. Give cpu, cuda or cuda:N."
+            raise ConformanceError(msg)
+    if not cuda:
+        return list(dict.fromkeys(devices))
+    return list(dict.fromkeys([*(devices or ["cpu"]), "cuda"]))
 
 
 def _items(corpus: Corpus, name: str, device: str) -> Iterator[Item]:

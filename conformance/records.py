@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import zlib
 from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 import msgspec
@@ -29,20 +31,37 @@ class RunWriter:
     """Writes one run, line by line as results come; the footer when it is closed in order.
 
     The file appears under its final name only when complete; until then, and after a crash, what
-    was written stays beside it, under the name with ".partial" appended, readable.
+    was written stays beside it, readable, as ``partial``.
+
+    Attributes:
+        partial: The name with the process id and ".partial" appended, so that two runs into one
+            folder do not write into one file.
+
+    Raises:
+        ConformanceError: Here and in every method, if the file cannot be written.
     """
 
     def __init__(self, path: Path, header: Header) -> None:
         self._path = path
-        self._partial = path.with_name(path.name + ".partial")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self.partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
         self._digest = hashlib.sha256()
         self._counts: Counter[str] = Counter()
         self._unflushed = 0
-        # mtime=0: equal runs give equal bytes.
-        self._file = gzip.GzipFile(self._partial, "wb", compresslevel=6, mtime=0)
-        self._write(header)
-        self._file.flush(zlib.Z_SYNC_FLUSH)
+        with self._sentences():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # No name and no time in it: equal runs give equal bytes.
+            self._raw = self.partial.open("wb")
+            self._file = gzip.GzipFile("", "wb", compresslevel=6, fileobj=self._raw, mtime=0)
+            self._write(header)
+            self._file.flush(zlib.Z_SYNC_FLUSH)
+
+    @contextmanager
+    def _sentences(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            msg = f"{self.partial}: {error.strerror or error}. Give a place that can be written to."
+            raise ConformanceError(msg) from None
 
     def _write(self, line: _Line) -> None:
         encoded = _encoder.encode(line) + b"\n"
@@ -55,23 +74,29 @@ class RunWriter:
             self._counts[record.status] += 1
         else:
             self._counts["not_run"] += record.items
-        self._write(record)
         self._unflushed += 1
-        if self._unflushed == 100:
-            self._file.flush(zlib.Z_SYNC_FLUSH)
-            self._unflushed = 0
+        with self._sentences():
+            self._write(record)
+            if self._unflushed == 100:
+                self._file.flush(zlib.Z_SYNC_FLUSH)
+                self._unflushed = 0
 
     def close(self) -> None:
         """Write the footer and give the file its name."""
         footer = Footer(counts=dict(sorted(self._counts.items())), digest=self._digest.hexdigest())
-        self._file.write(_encoder.encode(footer) + b"\n")
-        self._file.close()
-        self._partial.replace(self._path)
+        with self._sentences():
+            self._file.write(_encoder.encode(footer) + b"\n")
+            self._close()
+            self.partial.replace(self._path)
 
-    def abandon(self) -> Path:
-        """Stop without a footer; returns the path of what was written."""
+    def abandon(self) -> None:
+        """Stop without a footer; what was written stays in ``partial``."""
+        with self._sentences():
+            self._close()
+
+    def _close(self) -> None:
         self._file.close()
-        return self._partial
+        self._raw.close()
 
     def __enter__(self) -> Self:
         return self

@@ -6,6 +6,7 @@ import sys
 import time
 import warnings
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from conformance.floats import FORMATS, to_array
 from conformance.grading import Grader
 from conformance.model import (
     Answer,
+    Broken,
     Case,
     Computed,
     Declined,
@@ -27,7 +29,7 @@ from conformance.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from conformance.adapters.base import LossAdapter
     from conformance.deviations import Ledger
@@ -38,10 +40,13 @@ class Runner:
 
     Attributes:
         require: The worst grade that passes.
+        broke_off: (adapter, device, dtype) of each group whose bulk evaluation broke off, to why;
+            its questions were then asked one by one.
     """
 
     def __init__(self, require: Grade = Grade.coarse) -> None:
         self.require = require
+        self.broke_off: dict[tuple[str, str, str], str] = {}
         self._graders: dict[str, Grader] = {}
 
     def run(
@@ -56,12 +61,12 @@ class Runner:
             if case.expected is None:
                 msg = f"{case.path}: {case.id} has no expected answer. Run `bce-conformance fill`."
                 raise ConformanceError(msg)
-        questions = [question_of(case, device, dtype) for case in cases]
-        answers, ms = _ask_all(adapter, questions)
+        asked = [_offered(case, adapter) for case in cases]
+        answers, ms = self._ask(adapter, device, dtype, asked)
         graded = [i for i, answer in enumerate(answers) if not isinstance(answer, Declined)]
         grader = self._graders.setdefault(dtype, Grader(dtype))
         verdicts = dict(
-            zip(graded, grader.grade([(cases[i], answers[i]) for i in graded]), strict=True)
+            zip(graded, grader.grade([(asked[i], answers[i]) for i in graded]), strict=True)
         )
         results = []
         for index, (case, answer) in enumerate(zip(cases, answers, strict=True)):
@@ -77,16 +82,39 @@ class Runner:
                 results.append(result(status="not_run", reason=answer.reason))
                 continue
             verdict = verdicts[index]
-            graded_result = result(
+            found = result(
                 status="passed" if verdict.grade <= self.require else "failed",
                 grade=verdict.grade.name,
                 outputs=verdict.outputs,
                 raised=f"{answer.type}: {answer.message}" if isinstance(answer, Raised) else None,
                 reason=verdict.reason,
+                declined=[name for name in case.outputs if name not in asked[index].outputs],
                 ms=float(f"{ms:.4g}"),
             )
-            results.append(ledger.explain(graded_result, self.require))
+            results.append(ledger.explain(found, self.require))
         return results
+
+    def _ask(
+        self, adapter: LossAdapter, device: str, dtype: str, cases: Sequence[Case]
+    ) -> tuple[list[Answer], float]:
+        """The answers in order, and the milliseconds each took on average."""
+
+        def fresh() -> list[Question]:
+            return [question_of(case, device, dtype) for case in cases]
+
+        questions = fresh()
+        declined = [_declined(adapter, question) for question in questions]
+        chosen = [index for index, answer in enumerate(declined) if answer is None]
+        start = time.perf_counter()
+        with _quiet():
+            given = _in_bulk(adapter, [questions[index] for index in chosen])
+            if isinstance(given, str):
+                self.broke_off[adapter.name, device, dtype] = given
+                questions = fresh()
+                given = [_alone(adapter, questions[index]) for index in chosen]
+        ms = (time.perf_counter() - start) * 1000 / max(1, len(chosen))
+        rest = iter(given)
+        return [answer or next(rest) for answer in declined], ms
 
 
 def question_of(case: Case, device: str, dtype: str) -> Question:
@@ -108,10 +136,25 @@ def question_of(case: Case, device: str, dtype: str) -> Question:
 
 def ask_alone(adapter: LossAdapter, question: Question) -> Answer:
     """The answer to one question in an evaluation of its own."""
-    if declined := adapter.decline(question):
+    declined = _declined(adapter, question)
+    if declined is not None:
         return declined
     with _quiet():
-        return _checked(attempt(partial(adapter.evaluate, question)))
+        return _alone(adapter, question)
+
+
+def _offered(case: Case, adapter: LossAdapter) -> Case:
+    """The case, asking for no output that the adapter does not offer."""
+    return replace(case, outputs=tuple(name for name in case.outputs if name in adapter.outputs))
+
+
+def _declined(adapter: LossAdapter, question: Question) -> Declined | Broken | None:
+    if not question.outputs:
+        return Declined(f"{adapter.name} offers none of the outputs asked for")
+    answer = attempt(partial(adapter.decline, question))
+    if answer is None or isinstance(answer, (Declined, Broken)):
+        return answer
+    return Broken(f"decline() gave {answer!r}, not Declined(reason) or None")
 
 
 @contextmanager
@@ -122,40 +165,41 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _ask_all(adapter: LossAdapter, questions: Sequence[Question]) -> tuple[list[Answer], float]:
-    """The answers in order, and the milliseconds each took on average."""
-    answers: list[Answer | None] = [adapter.decline(question) for question in questions]
-    asked = [question for question, answer in zip(questions, answers, strict=True) if not answer]
-    copies = [{name: a.copy() for name, a in question.inputs.items()} for question in asked]
-    start = time.perf_counter()
-    with _quiet():
-        given = _evaluate(adapter, asked)
-    ms = (time.perf_counter() - start) * 1000 / max(1, len(asked))
-    for index, (question, copy) in enumerate(zip(asked, copies, strict=True)):
-        for name, array in question.inputs.items():
-            if array.tobytes() != copy[name].tobytes():
-                given[index] = Raised("InputChanged", f"the adapter changed its input {name!r}")
-    rest = iter(given)
-    return [answer or next(rest) for answer in answers], ms
-
-
-def _evaluate(adapter: LossAdapter, questions: Sequence[Question]) -> list[Answer]:
-    """In bulk; one by one where the bulk breaks off, so that one question costs only itself."""
+def _in_bulk(adapter: LossAdapter, questions: Sequence[Question]) -> list[Answer] | str:
+    """The answers of one evaluation of all questions, or why it broke off."""
     if not questions:
         return []
-    bulk = attempt(lambda: list(adapter.evaluate_all(questions)))
-    if isinstance(bulk, list) and len(bulk) == len(questions):
-        return [_checked(answer) for answer in bulk]
-    return [_checked(attempt(partial(adapter.evaluate, question))) for question in questions]
+    check = [_watch(question) for question in questions]
+    given = attempt(lambda: list(adapter.evaluate_all(questions)))
+    match given:
+        case Raised(kind, message):
+            return f"{kind}: {message}"
+        case Broken(message):
+            return message
+    if len(given) != len(questions):
+        return f"it gave {len(given)} answers to {len(questions)} questions"
+    return [finish(answer) for finish, answer in zip(check, given, strict=True)]
 
 
-def _checked(answer: object) -> Answer:
-    if not isinstance(answer, (Computed, Declined, Raised)):
-        found = type(answer).__name__
-        return Raised("NoAnswer", f"the adapter returned {found}, not Computed(...)")
-    if isinstance(answer, Computed):
-        for name, value in answer.outputs.items():
-            if value is not None and not isinstance(value, (np.ndarray, np.generic)):
-                found = type(value).__name__
-                return Raised("NoAnswer", f"{name} is a {found}, not a NumPy array")
-    return answer
+def _alone(adapter: LossAdapter, question: Question) -> Answer:
+    check = _watch(question)
+    return check(attempt(partial(adapter.evaluate, question)))
+
+
+def _watch(question: Question) -> Callable[[object], Answer]:
+    """Remember the inputs; the function returned tells what an answer is worth in their light."""
+    before = {name: array.tobytes() for name, array in question.inputs.items()}
+
+    def check(answer: object) -> Answer:
+        for name, array in question.inputs.items():
+            if array.tobytes() != before[name]:
+                return Broken(f"it changed its input {name!r}")
+        if not isinstance(answer, (Computed, Declined, Raised, Broken)):
+            return Broken(f"it returned {type(answer).__name__}, not Computed(...)")
+        if isinstance(answer, Computed):
+            for name, value in answer.outputs.items():
+                if value is not None and not isinstance(value, (np.ndarray, np.generic)):
+                    return Broken(f"{name} is a {type(value).__name__}, not a NumPy array")
+        return answer
+
+    return check

@@ -81,6 +81,72 @@ class Raises(LossAdapter):
         raise RuntimeError(msg)
 
 
+class Slips(LossAdapter):
+    name = "slips"
+
+    def evaluate(self, question: Question) -> Computed:
+        return undefined_name  # type: ignore[name-defined] # noqa: F821
+
+
+class SaysNothingReadable(LossAdapter):
+    """Raises an exception whose message cannot be read."""
+
+    name = "unreadable"
+
+    def evaluate(self, question: Question) -> Computed:
+        class UnreadableError(Exception):
+            def __str__(self) -> str:
+                raise RuntimeError
+
+        raise UnreadableError
+
+
+class SaysTooMuch(LossAdapter):
+    """Raises an exception whose message is long, and no valid Unicode."""
+
+    name = "too-much"
+
+    def evaluate(self, question: Question) -> Computed:
+        raise RuntimeError("\ud800" + "x" * 10**6)
+
+
+class DeclinesWithAWord(Right):
+    name = "declines-with-a-word"
+
+    def decline(self, question: Question) -> Any:
+        return "no"
+
+
+class LossOnly(Right):
+    name = "loss-only"
+    outputs = frozenset({"loss"})
+
+
+class CannotBeMade(Right):
+    name = "cannot-be-made"
+
+    def __init__(self) -> None:
+        msg = "no device"
+        raise RuntimeError(msg)
+
+
+class Nameless(LossAdapter):
+    def evaluate(self, question: Question) -> Computed:
+        return Computed()
+
+
+class Numpy(Right):
+    name = "numpy"
+
+
+class KnowsNoFacts(Right):
+    name = "knows-no-facts"
+    distributions = ("no-such-distribution",)
+
+    def device_facts(self, device: str) -> str:
+        raise RuntimeError
+
+
 class Exits(LossAdapter):
     name = "exits"
 

@@ -65,8 +65,9 @@ def test_gradients_are_those_of_the_sum_of_the_loss(name: str, reduction: str) -
 
 @pytest.mark.parametrize("name", list(BUILT_IN))
 def test_only_the_outputs_asked_for_come_back(name: str) -> None:
-    asked = question(logits=[0.5], targets=[1.0], outputs=("loss", "logits_grad"))
-    assert {"loss", "logits_grad"} == set(adapters.load(name).evaluate(asked).outputs)
+    for outputs in (("loss", "logits_grad"), ("logits_grad",), ("targets_grad",)):
+        asked = question(logits=[0.5], targets=[1.0], outputs=outputs)
+        assert set(outputs) == set(adapters.load(name).evaluate(asked).outputs)
 
 
 @pytest.mark.parametrize("name", list(BUILT_IN))
@@ -121,6 +122,11 @@ def test_an_unknown_adapter_is_told_the_known_ones() -> None:
         ("absent_module:Adapter", "cannot be imported: No module named 'absent_module'"),
         ("fakes:Absent", "cannot be imported: module 'fakes' has no attribute 'Absent'"),
         ("fakes:NOT_AN_ADAPTER", "is not a subclass of conformance.adapters.base.LossAdapter"),
+        ("fakes:CannotBeMade", "cannot be imported: RuntimeError: no device"),
+        ("fakes:Nameless", "needs a name of letters"),
+        (":Adapter", "cannot be imported: ValueError"),
+        ("..up:Adapter", "cannot be imported: TypeError"),
+        ("test_layers.py:Adapter", "cannot be imported"),
     ],
 )
 def test_a_path_that_leads_to_no_adapter_is_one_sentence(name: str, problem: str) -> None:

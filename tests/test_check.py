@@ -8,6 +8,7 @@ import pytest
 
 from conformance.check import check
 from conformance.corpus import load_glossary
+from conformance.errors import ConformanceError
 from conformance.fill import fill
 
 if TYPE_CHECKING:
@@ -94,6 +95,12 @@ def test_words_explained_in_vain_are_found(tmp_path: Path) -> None:
     (tmp_path / "flags.yaml").write_text("Unused: {means: A., matters: B.}\n", encoding="utf-8")
     (problem,) = found(tmp_path, CASE)
     assert problem == "/flags.yaml: 'Unused' is explained and no case uses it. Remove it or use it."
+
+
+def test_a_schema_that_is_no_json_has_a_place(tmp_path: Path) -> None:
+    (tmp_path / "schema.json").write_text('{"a": ', encoding="utf-8")
+    with pytest.raises(ConformanceError, match=r"schema.json:1:7: .* Mend the JSON here\."):
+        found(tmp_path, CASE)
 
 
 def test_an_outdated_schema_is_found(tmp_path: Path) -> None:

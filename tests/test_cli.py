@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -91,6 +89,33 @@ def test_a_path_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     found = command("check", str(tmp_path / "absent.yaml"))
     assert found.returncode == 4
     assert "absent.yaml: No such file or directory. Give a case file" in found.stdout
+
+
+def test_a_reader_that_stops_early_sees_no_traceback() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    found = subprocess.run(
+        [sys.executable, "-m", "conformance.cli", "schema"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writing)
+    assert (141, "") == (found.returncode, found.stderr)
+
+
+def test_output_that_cannot_be_written_is_one_sentence() -> None:
+    with Path("/dev/full").open("w") as full:
+        found = subprocess.run(
+            [sys.executable, "-m", "conformance.cli", "schema"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    expected = "the output: No space left on device. Mend that, and run again.\n"
+    assert (4, expected) == (found.returncode, found.stderr)
 
 
 def test_schema_prints_the_schema() -> None:

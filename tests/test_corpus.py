@@ -10,8 +10,10 @@ import jsonschema
 import pytest
 
 from conformance import casefile
+from conformance.arrays import ArrayError, read_values
 from conformance.corpus import CorpusError, load_corpus
 from conformance.document import Document, Number
+from conformance.errors import ConformanceError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,12 +55,6 @@ def test_a_case_has_the_file_s_defaults_and_its_own_id(tmp_path: Path) -> None:
     assert case.inputs["logits"].shape == (1, 2)
     assert case.inputs["logits"].values == (0.5, -2.0)
     assert case.outputs == ("loss", "logits_grad", "targets_grad")
-
-
-def test_ids_below_folders_carry_the_folder(tmp_path: Path) -> None:
-    (tmp_path / "logits").mkdir()
-    (tmp_path / "logits" / "zero.yaml").write_text(HEAD + PLAIN, encoding="utf-8")
-    assert [case.id for case in load_corpus([tmp_path]).cases] == ["logits/zero/one"]
 
 
 @pytest.mark.parametrize(
@@ -103,6 +99,8 @@ def test_inputs_are_rounded_once_where_the_case_says_so(tmp_path: Path) -> None:
         (entry(logits="-"), ":5:5: cases[0]: no logits; the operation bce_with_logits needs it."),
         (entry(probabilities=[1]), "cases[0].probabilities: the operation bce_with_logits takes"),
         (entry(id="Two Words"), ":5:12: cases[0].id: Expected `str` matching regex"),
+        (entry(id="a/b"), ":5:12: cases[0].id: Expected `str` matching regex"),
+        (entry(id="one\n"), r":5:12: cases[0].id: 'one\n' has a line break; remove it."),
         (entry(reduction="NO"), "cases[0].reduction: Invalid enum value 'NO'."),
         (entry(dtypes=["float8"]), "cases[0].dtypes[0]: Invalid enum value 'float8'."),
         (entry(dtypes=["float32"] * 2), "cases[0].dtypes: a dtype stands here twice."),
@@ -117,6 +115,18 @@ def test_inputs_are_rounded_once_where_the_case_says_so(tmp_path: Path) -> None:
         (entry(logits={"repeat": 1}), "cases[0].logits: describe an array as {repeat, shape}"),
         (entry(logits={"repeat": 1, "shape": [-1]}), "logits.shape: a shape is a list of whole"),
         (entry(logits={"repeat": 1, "shape": [10**5] * 3}), "1000000000000000 elements; a case"),
+        (entry(logits={"repeat": 1, "shape": [1] * 70}), "shape: 70 axes; an array has at most 32"),
+        (entry(logits={"repeat": 1, "shape": [0, 10**8]}), "logits.shape[1]: an axis has at most"),
+        (entry(logits={"linspace": [0, 1], "shape": [10**6]}), "1000000 elements; a linspace has"),
+        (entry(logits=["nan\n"]), r"cases[0].logits[0]: 'nan\n' is not a number"),
+        (
+            entry(outputs=["loss"], expected={"loss": ["1\n"]}),
+            r"cases[0].expected.loss[0]: '1\n' is not a number written in quotes",
+        ),
+        (
+            entry(outputs=["loss"], expected={"loss": ["1" * 3000]}),
+            "loss[0]: A number of 3000 characters is too long; write at most 2000.",
+        ),
         (entry(logits={"linspace": [0, 1], "shape": [4]}), "is not exact in float64"),
         (entry(logits={"repeat": 1, "shape": [2]}), "so list the positions to compare."),
         (entry(positions=[1]), "cases[0].positions: a position is beyond the 1 elements."),
@@ -175,9 +185,17 @@ def test_a_truncated_file_loads_nothing(tmp_path: Path) -> None:
     assert "did not find expected" in found
 
 
-def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="no case files here"):
-        load_corpus([tmp_path])
+def test_lists_of_json_are_nested_32_deep_at_most(tmp_path: Path) -> None:
+    path = tmp_path / "theme.json"
+    deep = "[" * 33 + "1" + "]" * 33
+    text = '{"format": "bce-conformance/1", "about": "A.", "cases": [%s]}'
+    case = '{"id": "one", "about": "B.", "operation": "bce", "dtypes": ["float64"], '
+    path.write_text(text % f'{case}"probabilities": {deep}, "targets": 1}}', encoding="utf-8")
+    with pytest.raises(ConformanceError, match=r"theme.json:1:\d+: nested deeper than 32 levels"):
+        load_corpus([path])
+    with pytest.raises(ArrayError, match="nested deeper than 32 axes"):
+        read_values(json.loads(deep), None)
+    assert (1,) * 32 == read_values(json.loads(deep[1:-1]), None).shape
 
 
 def test_the_digest_is_of_the_question_alone(tmp_path: Path) -> None:
@@ -213,6 +231,7 @@ def plain(value: Any) -> Any:
         (entry(reduction="NO"), False),
         (entry(expected={"loss": [1]}), False),
         (entry(id="A"), False),
+        (entry(id="a/b"), False),
     ],
 )
 def test_the_schema_and_the_loader_judge_alike(tmp_path: Path, cases: str, valid: bool) -> None:

@@ -87,6 +87,13 @@ def test_another_grade_than_the_known_one_fails(tmp_path: Path) -> None:
     assert "failed" == status(book, result())
 
 
+def test_another_wrong_value_than_the_known_one_fails(tmp_path: Path) -> None:
+    book = ledger(tmp_path, ENTRY.replace("issue", 'message = "got nan"\nissue', 1))
+    assert "deviates" == status(book, result())
+    other = {"probabilities_grad": OutputResult(grade="wrong", message="got 1e30")}
+    assert "failed" == status(book, result(outputs=other))
+
+
 def test_two_entries_may_account_for_one_result_together(tmp_path: Path) -> None:
     outputs = {name: OutputResult(grade="wrong") for name in ("loss", "probabilities_grad")}
     both = ENTRY + ENTRY.replace('["probabilities_grad"]', '["loss"]')

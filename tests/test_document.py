@@ -89,6 +89,25 @@ def test_truncated_json_has_a_place(tmp_path: Path) -> None:
     assert refusal(tmp_path, '{"a": [1,\n  2', ".json").startswith(".json:2:4: ")
 
 
+@pytest.mark.parametrize("escape", [r"\ud800", r"\uDC00", r"\udc00\ud800"])
+def test_half_a_character_has_a_place(tmp_path: Path, escape: str) -> None:
+    text = f'{{"a": 1,\n "b": ["{escape}"]}}'
+    assert refusal(tmp_path, text).startswith(".yaml:2:")
+    message = refusal(tmp_path, text, ".json")
+    assert message == f".json:2:9: {escape[:6]} is half of a character. Write the whole one."
+
+
+def test_whole_characters_may_be_escaped(tmp_path: Path) -> None:
+    assert ["\U0001f600", r"\ud800"] == read(
+        tmp_path, r'["\ud83d\ude00", "\\ud800"]', ".json"
+    ).plain
+
+
+def test_comments_are_told_from_hashes_in_texts(tmp_path: Path) -> None:
+    text = "# one\na#b: '# c\n  # d' # four\r\ne: [\"#\", # five\n  1]\nf:   # é # seven\n  g: 1\n"
+    assert {1: 1, 3: 8, 4: 10, 6: 6} == read(tmp_path, text).comments()
+
+
 def test_ten_megabytes_of_nesting_are_refused(tmp_path: Path) -> None:
     for suffix in (".yaml", ".json"):
         assert "nested deeper" in refusal(tmp_path, "[" * 10_000_000, suffix)

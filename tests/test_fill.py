@@ -127,6 +127,7 @@ def test_numbers_of_json_keep_their_text(tmp_path: Path) -> None:
             "  - {about: K., id: zero, logits: 1, targets: 1}\n  - about: Keys",
             "block style",
         ),
+        ("  - about: Keys", '  - expected: {loss: "1"}\n    about: Keys', "expected not first"),
         ("flags: []", "flags: [No]", "not explained in flags.yaml"),
     ],
 )
@@ -137,6 +138,65 @@ def test_a_failure_leaves_the_file_untouched(path: Path, old: str, new: str, pro
         run(path)
     assert text == path.read_text(encoding="utf-8")
     assert [path] == list(path.parent.iterdir())
+
+
+def test_a_comment_on_the_line_of_the_key_stays(path: Path) -> None:
+    line = "    expected:   # written by fill\n"
+    path.write_text(TEXT.replace("    expected:\n", line), encoding="utf-8")
+    assert run(path)
+    text = path.read_text(encoding="utf-8")
+    assert line in text
+    assert '"17"' not in text
+    assert not run(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ('      loss: "17"\n', '      # why\n      loss: "17"\n', "21:7"),
+        ('      loss: "17"\n', '      loss: "17"  # a "# b"\n', "21:19"),
+        ('"1"]]\n    flags', '"1"]]   # last\n    flags', "23:48"),
+    ],
+)
+def test_a_comment_that_would_be_lost_is_refused(
+    path: Path, old: str, new: str, place: str
+) -> None:
+    assert old in TEXT
+    text = TEXT.replace(old, new)
+    path.write_text(text, encoding="utf-8")
+    problem = "a comment inside expected would be lost; move it above the case."
+    with pytest.raises(ConformanceError) as caught:
+        run(path)
+    assert f"{path}:{place}: {problem}" == str(caught.value)
+    assert text == path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("suffix", [".yaml", ".json"])
+def test_line_ends_and_mode_stay(path: Path, suffix: str) -> None:
+    text = TEXT if suffix == ".yaml" else json.dumps(Document(path).plain, indent=1)
+    path = path.with_suffix(suffix)
+    path.write_text(text, encoding="utf-8", newline="\r\n")
+    path.chmod(0o640)
+    assert run(path)
+    content = path.read_bytes()
+    assert content.count(b"\r\n") == content.count(b"\n") > 0
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert not run(path)
+
+
+def test_a_link_stays_a_link(path: Path) -> None:
+    link = path.with_name("link.yaml")
+    link.symlink_to(path)
+    assert run(link)
+    assert link.is_symlink()
+    assert not run(path)
+
+
+def test_a_file_that_cannot_be_written_is_one_sentence(path: Path) -> None:
+    path.with_name(".theme.draft.yaml").mkdir()
+    with pytest.raises(ConformanceError, match=r"theme.yaml: not written: Is a directory\. Make"):
+        run(path)
+    assert path.read_text(encoding="utf-8") == TEXT
 
 
 def test_policies_are_filled_as_alternatives(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from conformance.adapters.numpy import NumpyAdapter
 from conformance.floats import FORMATS, round_to
 from conformance.grading import Grader, Verdict, grade_elements
-from conformance.model import Computed, Expected, Grade, Raised
+from conformance.model import Broken, Computed, Expected, Grade, Raised
 from conformance.runner import question_of
 from conformance.ulps import Reals
 
@@ -121,6 +121,22 @@ def test_answers_of_many_cases_are_graded_as_one_by_one() -> None:
         (CASE, Computed()),
     ]
     assert [verdict(answer, case) for case, answer in pairs] == Grader("float32").grade(pairs)
+
+
+def test_the_largest_error_is_told_even_where_another_element_is_graded_worse() -> None:
+    case = make_case(logits=[-20.0, 5.0], targets=[0.0, 0.0], outputs=("loss",))
+    loss = np.float32([0, 5.0067153 * (1 + 1e-5)])
+    output = verdict(Computed(loss=loss), case).outputs["loss"]
+    assert "wrong" == output.grade
+    assert output.ulp == max(error for error in output.ulps if error is not None)
+    assert output.ulp == pytest.approx(9.283e6, rel=1e-3)
+
+
+def test_an_adapter_at_fault_is_wrong_even_where_an_error_is_due() -> None:
+    due = replace(
+        make_case(filled=False, logits=[1.0], targets=[1.0, 0.0]), expected=Expected(raises=True)
+    )
+    assert Grade.wrong is verdict(Broken("a slip"), due).grade
 
 
 def test_an_empty_output_is_exact() -> None:

@@ -83,4 +83,10 @@ def test_a_missing_framework_is_an_error_only_where_it_was_asked_for(
 
 def test_a_third_party_adapter_is_planned_by_its_path() -> None:
     plan = make_plan(CORPUS, ["fakes:Right"])
-    assert "g/a-fakes:Right-cpu-float32" == str(plan.items[0])
+    assert "g/a-right-cpu-float32" == str(plan.items[0])
+    assert {"right": "fakes:Right"} == plan.targets
+
+
+def test_two_adapters_of_one_name_are_refused() -> None:
+    with pytest.raises(ConformanceError, match="two adapters have the name 'numpy'"):
+        make_plan(CORPUS, ["numpy", "fakes:Numpy"])

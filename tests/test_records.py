@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -47,6 +49,38 @@ def write(path: Path, count: int = 1) -> Path:
     return path
 
 
+def test_two_runs_into_one_folder_do_not_write_into_one_file(tmp_path: Path) -> None:
+    names = {
+        subprocess.run(
+            [sys.executable, "-c", WRITE, str(tmp_path / "run.gz")],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for _ in range(2)
+    }
+    assert 2 == len(names)
+
+
+WRITE = """
+import sys
+from pathlib import Path
+from conformance.model import Header
+from conformance.records import RUN_FORMAT, RunWriter
+header = Header(format=RUN_FORMAT, started="", versions={}, machine={}, devices={}, options={},
+                corpus="", cases=0)
+print(RunWriter(Path(sys.argv[1]), header).partial)
+"""
+
+
+@pytest.mark.parametrize("place", ["file/run.gz", "folder.gz"])
+def test_a_place_that_cannot_be_written_to_is_one_sentence(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder.gz").mkdir()
+    with pytest.raises(ConformanceError, match=r"Give a place that can be written to\.$"):
+        write(tmp_path / place)
+
+
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     run = read_run(write(tmp_path / "deep" / "run.jsonl.gz", 2))
     assert HEADER == run.header
@@ -67,7 +101,7 @@ def test_a_run_without_its_end_is_read_as_far_as_it_goes(tmp_path: Path) -> None
     for _ in range(250):
         writer.add(RESULT)
     # As a killed process leaves it: no footer, and only what was flushed.
-    run = read_run(path.with_name("run.gz.partial"))
+    run = read_run(writer.partial)
     assert run.footer is None
     assert 200 == len(run.results)
     assert not path.exists()
@@ -84,8 +118,9 @@ def test_an_error_leaves_what_was_written(tmp_path: Path) -> None:
     path = tmp_path / "run.gz"
     with pytest.raises(RuntimeError):
         fail_after_one(path)
-    assert [RESULT] == read_run(tmp_path / "run.gz.partial").results
-    assert not path.exists()
+    (partial,) = tmp_path.iterdir()
+    assert partial.name.endswith(".partial")
+    assert [RESULT] == read_run(partial).results
 
 
 def sentence_or_truncated(path: Path) -> bool:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import importlib
+import re
 import warnings
 from dataclasses import dataclass
 from importlib import metadata, util
 from typing import TYPE_CHECKING
 
-from conformance.adapters.base import LossAdapter
+from conformance.adapters.base import LossAdapter, first_line
 from conformance.errors import ConformanceError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ENTRY_POINTS = "bce_conformance.adapters"
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ def load(name: str) -> LossAdapter:
     """Import an adapter, and with it its framework.
 
     Raises:
-        UnknownAdapterError: If no adapter has this name.
+        UnknownAdapterError: If no adapter has this name, or it cannot be imported or made.
         MissingFrameworkError: If its framework is not installed.
     """
     if problem := missing(name):
@@ -103,10 +105,20 @@ def load(name: str) -> LossAdapter:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        msg = f"adapter {name!r} cannot be imported: {error}. Check the module, and its packages."
+            adapter = found() if isinstance(found, type) else found
+    except Exception as error:
+        kind = (
+            "" if isinstance(error, (ImportError, AttributeError)) else f"{type(error).__name__}: "
+        )
+        msg = (
+            f"adapter {name!r} cannot be imported: {kind}{first_line(error)}. "
+            "Check the module, and its packages."
+        )
         raise UnknownAdapterError(msg) from None
-    if not (isinstance(found, type) and issubclass(found, LossAdapter)):
+    if not isinstance(adapter, LossAdapter):
         msg = f"adapter {name!r} is not a subclass of conformance.adapters.base.LossAdapter."
         raise UnknownAdapterError(msg)
-    return found()
+    if not _NAME.fullmatch(getattr(adapter, "name", "")):
+        msg = f"adapter {name!r} needs a name of letters, digits, '.', '_' and '-'. Give it one."
+        raise UnknownAdapterError(msg)
+    return adapter

@@ -9,10 +9,10 @@ import torch
 
 from conformance.adapters._torch import Tensors
 from conformance.adapters.base import attempt
-from conformance.model import Computed, Raised
+from conformance.model import Computed
 
 if TYPE_CHECKING:
-    from conformance.model import Answer, Question
+    from conformance.model import Answer, Broken, Question, Raised
 
 
 class Holder(torch.nn.Module):
@@ -56,7 +56,7 @@ class Steps:
         self.answers: list[Answer] = []
         self.keep_going = keep_going
         self._tensors: Tensors
-        self._loss: torch.Tensor | Raised
+        self._loss: torch.Tensor | Raised | Broken
 
     def begin(self, tensors: Tensors) -> torch.Tensor:
         """Start a step; returns its targets."""
@@ -67,16 +67,16 @@ class Steps:
         """The sum of the loss, which is the loss itself once it is reduced."""
         compute = partial(self._tensors.loss, prediction, targets)
         self._loss = attempt(compute) if self.keep_going else compute()
-        if isinstance(self._loss, Raised):
+        if not isinstance(self._loss, torch.Tensor):
             return torch.zeros_like(prediction).mul(prediction).sum()
         return self._loss.sum()
 
     def finish(self, parameter: torch.nn.Parameter) -> None:
         """End a step after its backward pass, and before the next gradient replaces its own."""
-        if isinstance(self._loss, Raised):
-            self.answers.append(self._loss)
-        else:
+        if isinstance(self._loss, torch.Tensor):
             self.answers.append(self._tensors.answer(self._loss, parameter))
+        else:
+            self.answers.append(self._loss)
 
     def check_count(self, trainer: str, steps: int, questions: int) -> None:
         """Refuse a run that took another number of steps than it had questions.

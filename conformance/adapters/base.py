@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-from conformance.model import Answer, Computed, Declined, Question, Raised
+from conformance.errors import ConformanceError
+from conformance.model import Answer, Broken, Computed, Declined, Question, Raised
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class LossAdapter:
+class LossAdapter(ABC):
     """Puts questions to one framework; subclass it and implement ``evaluate``.
 
     Class attributes declare what the framework offers. What is not declared is declined, and
@@ -25,6 +27,8 @@ class LossAdapter:
     Attributes:
         name: As in ``--adapter`` and in the report.
         operations: Those of conformance.model.OPERATIONS that the framework has.
+        outputs: The outputs that it can return: of a framework that cannot differentiate with
+            respect to the targets, all but "targets_grad".
         dtypes: The dtypes in which it has them.
         devices: Kinds of device, "cpu" and perhaps "cuda".
         distributions: The installed distributions whose versions belong in a report.
@@ -32,10 +36,14 @@ class LossAdapter:
 
     name: ClassVar[str]
     operations: ClassVar[frozenset[str]] = frozenset({"bce_with_logits", "bce"})
+    outputs: ClassVar[frozenset[str]] = frozenset(
+        {"loss", "logits_grad", "probabilities_grad", "targets_grad"}
+    )
     dtypes: ClassVar[frozenset[str]] = frozenset({"float16", "bfloat16", "float32", "float64"})
     devices: ClassVar[frozenset[str]] = frozenset({"cpu"})
     distributions: ClassVar[tuple[str, ...]] = ()
 
+    @abstractmethod
     def evaluate(self, question: Question) -> Computed:
         """Compute the outputs that ``question`` asks for.
 
@@ -46,7 +54,6 @@ class LossAdapter:
         Raises:
             Exception: Whatever the framework raises; it becomes the answer.
         """
-        raise NotImplementedError
 
     def evaluate_all(self, questions: Sequence[Question]) -> Iterable[Answer]:
         """Answer many questions of one dtype and device, in order.
@@ -76,8 +83,8 @@ class LossAdapter:
         return device
 
     def versions(self) -> dict[str, str]:
-        """The versions of ``distributions``."""
-        return {name: metadata.version(name) for name in self.distributions}
+        """The versions of ``distributions``; "unknown" for one that is not installed as such."""
+        return {name: _version(name) for name in self.distributions}
 
     @classmethod
     def ledgers(cls) -> list[Path]:
@@ -90,13 +97,44 @@ class LossAdapter:
         return [path for path in dict.fromkeys(paths) if path.exists()]
 
 
-def attempt(compute: Callable[[], T]) -> T | Raised:
+def _version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+# What Python raises for a slip in a program is no clean refusal of a bad input.
+_FAULTS = (AttributeError, ImportError, NameError, SyntaxError, SystemExit)
+_MAX_MESSAGE = 300
+
+
+def attempt(compute: Callable[[], T]) -> T | Raised | Broken:
     """What ``compute`` returns: here, and only here, an exception becomes an answer.
 
-    The answer is the exception's type and the first line of its message.
+    The answer is the exception's type and the first line of its message; that of an exception
+    which is a fault of the program, and not a refusal, is Broken.
+
+    Raises:
+        KeyboardInterrupt: If the user interrupts, even where a framework makes an exit of it.
+        ConformanceError: A sentence for the user stays one.
     """
     try:
         return compute()
-    except (Exception, SystemExit) as error:
+    except (KeyboardInterrupt, GeneratorExit, ConformanceError):
+        raise
+    except BaseException as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
+        kind, message = type(error).__name__, first_line(error)
+        return Broken(f"{kind}: {message}") if isinstance(error, _FAULTS) else Raised(kind, message)
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an exception's message, in a form that every file can hold."""
+    try:
         lines = str(error).strip().splitlines()
-        return Raised(type(error).__name__, lines[0] if lines else "")
+    except Exception:
+        return "its message cannot be read"
+    text = lines[0][:_MAX_MESSAGE] if lines else ""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

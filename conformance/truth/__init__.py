@@ -6,7 +6,6 @@ differentiates by itself, ``closed_form.FORMULAS`` for the second. A policy ente
 ``policies.POLICIES`` beside a row for each formula that it replaces.
 """
 
-from conformance.truth.digits import decimal_text
 from conformance.truth.errors import Disagreement, InvalidQuestion, UndefinedQuestion, Unproven
 from conformance.truth.expected import expected_for
 
@@ -15,6 +14,5 @@ __all__ = [
     "InvalidQuestion",
     "UndefinedQuestion",
     "Unproven",
-    "decimal_text",
     "expected_for",
 ]
