@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from conformance.report.answers import decode
 from conformance.report.evidence import gather
 from conformance.report.links import link
 from conformance.report.marks import NOT_RUN, heat, mark, ulp_text
-from conformance.report.published import DIFFERS, REPRODUCES, UNKNOWN, compare_published
+from conformance.report.published import DIFFERS, NEARLY, REPRODUCES, UNKNOWN, compare_published
 
 ONE = case("logits/negative_tail/x_minus_40", logits=[-40], targets=[0])
 TWO = case("logits/moderate/x_1", logits=[1], targets=[1])
@@ -156,3 +157,20 @@ def test_agreement_counts_equal_bits_and_names_the_first_difference() -> None:
         (item.one.adapter, item.other.adapter, item.same, item.common) for item in found
     ]
     assert [ONE.id, None, ONE.id] == [item.example for item in found]
+
+
+@pytest.mark.parametrize(
+    ("printed", "rounded", "expected"),
+    [
+        ("0.31326172", "float32", NEARLY),
+        ("0.31326172", None, DIFFERS),
+        ("0.3132626", "float32", DIFFERS),
+    ],
+)
+def test_the_last_digits_of_a_computation_in_float32_are_told_apart(
+    printed: str, rounded: Any, expected: str
+) -> None:
+    example = dataclasses.replace(
+        TWO, published=Published({"loss": printed}, where="a guide"), inputs_rounded_to=rounded
+    )
+    assert [expected] == [found.verdict for found in compare_published([example])]
