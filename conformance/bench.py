@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from conformance.adapters.base import LossAdapter
-    from conformance.model import Case, Grade, Result
+    from conformance.model import Case, Grade
     from conformance.plan import Group, Item, Plan
+    from conformance.results import Result
 
 
 class Bench:

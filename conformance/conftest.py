@@ -12,9 +12,10 @@ import pytest
 from conformance.bench import Bench
 from conformance.corpus import load_corpus
 from conformance.errors import ConformanceError
-from conformance.model import Grade, Result
+from conformance.model import Grade
 from conformance.plan import make_plan
 from conformance.recording import Recorder
+from conformance.results import Result
 
 if TYPE_CHECKING:
     from collections.abc import Generator

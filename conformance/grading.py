@@ -10,7 +10,8 @@ import numpy as np
 
 from conformance.bounds import bounds_of
 from conformance.floats import FORMATS, decimal_text, hex_text, parse
-from conformance.model import Broken, Computed, Grade, OutputResult, Raised
+from conformance.model import Broken, Computed, Grade, Raised
+from conformance.results import OutputResult
 from conformance.ulps import Reals
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from conformance import adapters
 from conformance.errors import ConformanceError
-from conformance.model import NotRun
+from conformance.results import NotRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING
 
 from conformance import __version__
 from conformance.errors import ConformanceError
-from conformance.model import Grade, Header, NotRun, Result
+from conformance.model import Grade
 from conformance.records import RUN_FORMAT, RunWriter, read_run
 from conformance.report import write_report
+from conformance.results import Header, NotRun, Result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from conformance.bench import Bench
     from conformance.corpus import Corpus
-    from conformance.model import Run
+    from conformance.results import Run
 
 
 class Recorder:

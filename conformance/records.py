@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 
 from conformance.errors import ConformanceError
-from conformance.model import Footer, Header, NotRun, Result, Run
+from conformance.results import Footer, Header, NotRun, Result, Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,17 +16,8 @@ from conformance.adapters.base import attempt
 from conformance.errors import ConformanceError
 from conformance.floats import FORMATS, to_array
 from conformance.grading import Grader
-from conformance.model import (
-    Answer,
-    Broken,
-    Case,
-    Computed,
-    Declined,
-    Grade,
-    Question,
-    Raised,
-    Result,
-)
+from conformance.model import Answer, Broken, Case, Computed, Declined, Grade, Question, Raised
+from conformance.results import Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

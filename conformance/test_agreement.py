@@ -13,7 +13,8 @@ from conformance.runner import ask_alone, question_of
 
 if TYPE_CHECKING:
     from conformance.bench import Bench
-    from conformance.model import Answer, Result
+    from conformance.model import Answer
+    from conformance.results import Result
 
 SAMPLE = 25
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from conformance.model import Result
+    from conformance.results import Result
 
 
 def test_loss(result: Result) -> None:

@@ -188,16 +188,6 @@ class Reals:
             np.concatenate([part.exponent for part in parts]),
         )
 
-    def take(self, indices: npt.NDArray[np.intp]) -> Self:
-        """Select truths by index, in the order of ``indices``."""
-        return type(self)(
-            self.format,
-            self.rounded[indices],
-            self.hi[indices],
-            self.lo[indices],
-            self.exponent[indices],
-        )
-
     def __len__(self) -> int:
         return len(self.hi)
 

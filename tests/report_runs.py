@@ -11,19 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from report_data import ALL, WIDE, array, careful, case, not_run, result, run, textbook
 
-from conformance.model import (
-    OPERATIONS,
-    Alternative,
-    Array,
-    Case,
-    Expected,
-    NotRun,
-    OutputResult,
-    Published,
-    Result,
-    Run,
-    Truth,
-)
+from conformance.model import OPERATIONS, Alternative, Array, Case, Expected, Published, Truth
+from conformance.results import NotRun, OutputResult, Result, Run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

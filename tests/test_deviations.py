@@ -8,7 +8,8 @@ import pytest
 
 from conformance.deviations import Ledger, load_ledger
 from conformance.errors import ConformanceError
-from conformance.model import Grade, OutputResult, Result
+from conformance.model import Grade
+from conformance.results import OutputResult, Result
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from conformance.errors import ConformanceError
-from conformance.model import Header, NotRun, OutputResult, Result
 from conformance.records import RUN_FORMAT, RunWriter, read_run
+from conformance.results import Header, NotRun, OutputResult, Result
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,7 +65,7 @@ def test_two_runs_into_one_folder_do_not_write_into_one_file(tmp_path: Path) -> 
 WRITE = """
 import sys
 from pathlib import Path
-from conformance.model import Header
+from conformance.results import Header
 from conformance.records import RUN_FORMAT, RunWriter
 header = Header(format=RUN_FORMAT, started="", versions={}, machine={}, devices={}, options={},
                 corpus="", cases=0)

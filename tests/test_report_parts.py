@@ -8,13 +8,14 @@ import pytest
 from report_data import ALL, careful, case, result, run
 
 from conformance.floats import FORMATS
-from conformance.model import OutputResult, Published
+from conformance.model import Published
 from conformance.report.agreement import compare_subjects
 from conformance.report.answers import decode
 from conformance.report.evidence import gather
 from conformance.report.links import link
 from conformance.report.marks import NOT_RUN, heat, mark, ulp_text
 from conformance.report.published import DIFFERS, NEARLY, REPRODUCES, UNKNOWN, compare_published
+from conformance.results import OutputResult
 
 ONE = case("logits/negative_tail/x_minus_40", logits=[-40], targets=[0])
 TWO = case("logits/moderate/x_1", logits=[1], targets=[1])

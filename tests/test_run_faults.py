@@ -15,7 +15,7 @@ from conformance.records import read_run
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conformance.model import Run
+    from conformance.results import Run
 
 
 @pytest.mark.parametrize(

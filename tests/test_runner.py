@@ -16,7 +16,8 @@ from conformance.model import Expected, Grade
 from conformance.runner import Runner, question_of
 
 if TYPE_CHECKING:
-    from conformance.model import Case, Result
+    from conformance.model import Case
+    from conformance.results import Result
 
 CASES = [
     make_case(id="g/one", logits=[1.0], targets=[1.0]),

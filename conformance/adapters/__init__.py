@@ -85,7 +85,7 @@ def missing(name: str) -> str | None:
     if not absent:
         return None
     return (
-        f"{name}: {', '.join(absent)} is not installed. "
+        f"{name}: not installed: {', '.join(absent)}. "
         f"Install it with: pip install 'bce-conformance[{listing.extra}]'"
     )
 

@@ -8,8 +8,8 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from conformance.model import Result
     from conformance.report.evidence import Evidence, Subject
+    from conformance.results import Result
 
 Bits = tuple[tuple[str, str | None, str | None], ...]
 

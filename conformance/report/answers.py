@@ -9,7 +9,7 @@ import numpy as np
 from conformance.floats import FORMATS
 
 if TYPE_CHECKING:
-    from conformance.model import OutputResult
+    from conformance.results import OutputResult
 
 
 def decode(output: OutputResult) -> list[str] | None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from conformance.model import Case, Header, NotRun, Result, Run
+    from conformance.model import Case
+    from conformance.results import Header, NotRun, Result, Run
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from conformance.model import OutputResult, Result
+    from conformance.results import OutputResult, Result
 
 GRADE_MARKS = {"exact": "=", "faithful": "f", "accurate": "a", "coarse": "c", "wrong": "X"}
 NOT_RUN = "\N{EN DASH}"

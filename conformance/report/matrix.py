@@ -13,8 +13,8 @@ from conformance.report.marks import MARKS, NOT_RUN, heat, mark, severity, ulp_t
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from conformance.model import Result
     from conformance.report.evidence import Evidence, Subject
+    from conformance.results import Result
 
 ALL = "all dtypes"
 

@@ -26,7 +26,8 @@ from conformance.report.summary import Counts, count, deviations, policies, sent
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from conformance.model import Case, Run
+    from conformance.model import Case
+    from conformance.results import Run
 
 _HERE = Path(__file__).parent
 # Joined in this order into one script, so that one digest stands in the policy.

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
     from conformance.glossary import Glossary
-    from conformance.model import Array, Case, OutputResult, Result
+    from conformance.model import Array, Case
     from conformance.report.evidence import Evidence
     from conformance.report.matrix import Matrix
+    from conformance.results import OutputResult, Result
 
 SHOWN = 64
 """Elements of an input or a truth that the page shows; it says how many there are."""

@@ -12,8 +12,8 @@ from conformance.report.matrix import dtype_order
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from conformance.model import Result
     from conformance.report.evidence import Evidence, Subject
+    from conformance.results import Result
 
 GRADES = ("exact", "faithful", "accurate", "coarse", "wrong")
 
