@@ -115,7 +115,7 @@ def corpus() -> list[Case]:
     ]
     cases += [
         case(
-            f"logits/published/{name}",
+            f"logits/published_examples/an_id_as_long_as_ids_become_{name}",
             about="An example that a guide prints.",
             reduction="mean",
             rounded="float32",
