@@ -6,12 +6,14 @@ leading digits, and where one overflows it allows nothing.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from conformance.floats import FORMATS, to_array
+from conformance.model import OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -48,14 +50,23 @@ def bounds_of(case: Case, format_: Format, policy: str | None) -> Mapping[str, B
         name: np.broadcast_to(to_array(array.values, array.shape, FORMATS["float64"]), shape)
         for name, array in case.inputs.items()
     }
-    weight = np.abs(arrays.get("weight", np.float64(1)))
+    operation = OPERATIONS[case.operation]
+    one = np.ones(())
+    scale = np.maximum(1, np.abs(arrays.get("pos_weight", one)))
+    found = {}
     with np.errstate(all="ignore"):
-        magnitudes = _MAGNITUDES[case.operation](arrays, weight, policy)
-        scale = np.maximum(1, np.abs(arrays.get("pos_weight", np.float64(1))))
-        underflow = np.broadcast_to(weight * scale * format_.smallest_normal, shape)
-        return {
-            name: _bounds(case, name, magnitudes[name], underflow, format_) for name in case.outputs
-        }
+        magnitudes = _MAGNITUDES[case.operation](arrays, policy)
+        for output in case.outputs:
+            weight, *upstream = (
+                np.abs(arrays.get(name, one)) for name in operation.factors_of(output)
+            )
+            factor = math.prod(upstream, start=weight)
+            careful, textbook = (_times(factor, values) for values in magnitudes[output])
+            # What underflows may do so before the factors from upstream enlarge it.
+            enlarged = math.prod((np.maximum(1, value) for value in upstream), start=weight)
+            underflow = np.broadcast_to(enlarged * scale * format_.smallest_normal, shape)
+            found[output] = _bounds(case, output, (careful, textbook), underflow, format_)
+    return found
 
 
 def _bounds(
@@ -63,10 +74,10 @@ def _bounds(
 ) -> Bounds:
     careful, textbook = magnitudes
     count = 1
-    if output == "loss" and case.reduction != "none":
+    if output == "loss" and case.reduced != "none":
         count = max(1, careful.size)
         careful, textbook, underflow = careful.sum(), textbook.sum(), underflow.sum()
-    if case.reduction == "mean":
+    if case.reduced == "mean":
         elements = max(1, underflow.size, count)
         careful, textbook = careful / elements, textbook / elements
         # A gradient may be divided before it is weighted, and then underflow undivided.
@@ -100,9 +111,7 @@ def logistic(z: Values) -> Values:
     return result
 
 
-def _with_logits(
-    arrays: Mapping[str, Values], weight: Values, _policy: str | None
-) -> dict[str, Magnitudes]:
+def _with_logits(arrays: Mapping[str, Values], _policy: str | None) -> dict[str, Magnitudes]:
     x, t = arrays["logits"], arrays["targets"]
     p = arrays.get("pos_weight", np.float64(1))
     extra, p = np.abs(p - 1), np.abs(p)
@@ -116,17 +125,18 @@ def _with_logits(
     # cancels where the other does not.
     target = np.minimum(_times(p, down) + up, _times(extra, down) + np.abs(x))
     target_c = np.abs(x) + (p + 1) * (down + up)
-    return _weighted(
-        weight,
-        loss=(loss, loss_c),
-        logits_grad=(grad, grad_c),
-        targets_grad=(target, target_c),
-    )
+    second = (negative + p * positive) * logistic(x) * logistic(-x)
+    # The textbook writes S(x) (1 - S(x)), and 1 + (p - 1) t.
+    second_c = (extra * positive + 1) * 2 * logistic(x)
+    return {
+        "loss": (loss, loss_c),
+        "logits_grad": (grad, grad_c),
+        "targets_grad": (target, target_c),
+        "logits_hvp": (second, second_c),
+    }
 
 
-def _of_probabilities(
-    arrays: Mapping[str, Values], weight: Values, policy: str | None
-) -> dict[str, Magnitudes]:
+def _of_probabilities(arrays: Mapping[str, Values], policy: str | None) -> dict[str, Magnitudes]:
     q, t = arrays["probabilities"], arrays["targets"]
     log_q, log_1q = -np.log(q), -np.log1p(-q)
     clamp = 100.0 if policy == "clamp_log_100" else np.inf
@@ -138,21 +148,17 @@ def _of_probabilities(
         denominator = np.maximum(denominator, np.float64(np.float32(1e-12)))
     grad = (t * (1 - q) + (1 - t) * q) / denominator
     target = log_q + log_1q
-    return _weighted(
-        weight,
-        loss=(loss, loss_c),
-        probabilities_grad=(grad, grad),
-        targets_grad=(target, target + 1),
-    )
-
-
-def _weighted(weight: Values, **magnitudes: Magnitudes) -> dict[str, Magnitudes]:
+    second = t / q**2 + (1 - t) / (1 - q) ** 2
     return {
-        name: (_times(weight, careful), _times(weight, textbook))
-        for name, (careful, textbook) in magnitudes.items()
+        "loss": (loss, loss_c),
+        "probabilities_grad": (grad, grad),
+        "targets_grad": (target, target + 1),
+        "probabilities_hvp": (second, second),
     }
 
 
-_MAGNITUDES: Mapping[
-    str, Callable[[Mapping[str, Values], Values, str | None], dict[str, Magnitudes]]
-] = {"bce_with_logits": _with_logits, "bce": _of_probabilities}
+_MAGNITUDES: Mapping[str, Callable[[Mapping[str, Values], str | None], dict[str, Magnitudes]]] = {
+    "bce_with_logits": _with_logits,
+    "bce": _of_probabilities,
+}
+"""Of each output, for the weight 1: that of the careful form, that of the textbook form."""

@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from conformance.document import Number
 from conformance.glossary import Sentence  # noqa: TC001 - msgspec reads the annotations
-from conformance.model import DtypeName, OperationName, Reduction
+from conformance.model import DtypeName, InputDtype, Layout, OperationName
 
 FORMAT = "bce-conformance/1"
 
@@ -20,10 +20,21 @@ _HEX = r"[-+]?0[xX]([0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)[pP][-+]?[0-9]+"
 INPUT_TEXT = rf"^({_SPECIAL}|{_HEX})$"
 DIGITS_TEXT = r"^(nan|inf|-inf|-?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?)$"
 
+Place = tuple[str | int, ...]
 CaseId = Annotated[str, Meta(pattern=CASE_ID)]
 Positions = Annotated[list[Annotated[int, Meta(ge=0)]], Meta(min_length=1, max_length=64)]
 Always = Annotated[bool, Meta(extra_json_schema={"const": True})]
 Dtypes = Annotated[list[DtypeName], Meta(min_length=1)]
+# Any word: of a reduction that does not exist it can be asked that it is refused.
+ReductionWord = Annotated[str, Meta(pattern=r"^[A-Za-z_]+$")]
+
+
+class EntryError(Exception):
+    """Something wrong in an entry, with the path to it."""
+
+    def __init__(self, path: Place, problem: str) -> None:
+        super().__init__(problem)
+        self.path = path
 
 
 class Values:
@@ -44,7 +55,7 @@ class Defaults(Struct, forbid_unknown_fields=True, omit_defaults=True):
     """What holds for each case of a file that does not say otherwise."""
 
     operation: OperationName | UnsetType = UNSET
-    reduction: Reduction | UnsetType = UNSET
+    reduction: ReductionWord | UnsetType = UNSET
     dtypes: Dtypes | UnsetType = UNSET
     flags: list[str] | UnsetType = UNSET
     policies: list[str] | UnsetType = UNSET
@@ -59,6 +70,22 @@ class PublishedEntry(Struct, forbid_unknown_fields=True):
     where: Sentence
 
 
+class LegacyEntry(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """The arguments of PyTorch that ``reduction`` has replaced."""
+
+    size_average: bool | UnsetType = UNSET
+    reduce: bool | UnsetType = UNSET
+
+
+class RegressionEntry(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """The fault that a case comes from, and whether it was met again."""
+
+    affected: Sentence
+    rerun_on: Sentence | UnsetType = UNSET
+    result: Literal["reproduces", "fixed", "not_reproduced"] | UnsetType = UNSET
+    not_rerun: Sentence | UnsetType = UNSET
+
+
 class Outputs(Struct, forbid_unknown_fields=True, omit_defaults=True):
     """The truth of each output."""
 
@@ -66,12 +93,15 @@ class Outputs(Struct, forbid_unknown_fields=True, omit_defaults=True):
     logits_grad: Digits | UnsetType = UNSET
     probabilities_grad: Digits | UnsetType = UNSET
     targets_grad: Digits | UnsetType = UNSET
+    logits_hvp: Digits | UnsetType = UNSET
+    probabilities_hvp: Digits | UnsetType = UNSET
 
 
 class PolicyOutputs(Outputs, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """The truth under one policy."""
+    """What is right under one policy."""
 
     policy: str
+    raises: Always | UnsetType = UNSET
 
 
 class ExpectedEntry(Outputs, forbid_unknown_fields=True, omit_defaults=True):
@@ -91,9 +121,15 @@ class CaseEntry(Defaults, forbid_unknown_fields=True, omit_defaults=True, kw_onl
     targets: Values
     weight: Values | UnsetType = UNSET
     pos_weight: Values | UnsetType = UNSET
+    grad_output: Values | UnsetType = UNSET
+    direction: Values | UnsetType = UNSET
+    input_dtypes: dict[str, InputDtype] | UnsetType = UNSET
+    layout: dict[str, Layout] | UnsetType = UNSET
+    legacy: LegacyEntry | UnsetType = UNSET
     outputs: Annotated[list[str], Meta(min_length=1)] | UnsetType = UNSET
     positions: Positions | UnsetType = UNSET
     published: PublishedEntry | UnsetType = UNSET
+    regression: RegressionEntry | UnsetType = UNSET
     expected: ExpectedEntry | UnsetType = UNSET
 
 
@@ -104,6 +140,7 @@ class CaseFile(Struct, forbid_unknown_fields=True, omit_defaults=True):
     about: Sentence
     cases: Annotated[list[CaseEntry], Meta(min_length=1)]
     source: list[str] = []
+    generator: Sentence | UnsetType = UNSET
     defaults: Defaults = msgspec.field(default_factory=Defaults)
 
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 import msgspec
 from msgspec import UNSET
 
-from conformance.casefile import CaseFile, decode_hook
+from conformance.casefile import CaseFile, EntryError, decode_hook
 from conformance.document import Document
-from conformance.entries import CaseBuilder, EntryError
+from conformance.entries import CaseBuilder
 from conformance.errors import ConformanceError
 from conformance.glossary import Explanation, Glossary
 

@@ -9,20 +9,22 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from msgspec import UNSET
 
 from conformance import arrays
-from conformance.casefile import CASE_ID, CaseEntry, Defaults, ExpectedEntry, Outputs
-from conformance.floats import FORMATS, Format, decimal_text, is_exact, round_to
+from conformance.casefile import CASE_ID, CaseEntry, Defaults, EntryError
+from conformance.expectations import given, read_digits, read_expected
+from conformance.floats import FORMATS, decimal_text, is_exact, round_to, to_array
+from conformance.layouts import LayoutError, lay_out
 from conformance.model import (
     OPERATIONS,
-    Alternative,
+    REDUCTIONS,
     Array,
     Case,
-    Expected,
     Operation,
     Published,
-    Truth,
+    Regression,
 )
 
 if TYPE_CHECKING:
@@ -30,18 +32,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conformance.glossary import Explanation
-    from conformance.model import DtypeName
+    from conformance.model import DtypeName, InputDtype, Layout
 
-Place = tuple[str | int, ...]
 _case_id = re.compile(CASE_ID)
-
-
-class EntryError(Exception):
-    """Something wrong in an entry, with the path to it."""
-
-    def __init__(self, path: Place, problem: str) -> None:
-        super().__init__(problem)
-        self.path = path
 
 
 class CaseBuilder:
@@ -85,12 +78,8 @@ class CaseBuilder:
         if len(set(dtypes)) != len(dtypes):
             raise EntryError(("dtypes",), "a dtype stands here twice")
         inputs = dict(self._inputs(name, operation, dtypes))
-        outputs = tuple(self._get("outputs", operation.outputs))
-        for index, output in enumerate(outputs):
-            if output not in operation.outputs or output in outputs[:index]:
-                known = ", ".join(operation.outputs)
-                raise EntryError(("outputs", index), f"{output!r} should be one of {known}, once")
-        reduction = self._get("reduction", "mean")
+        outputs = self._outputs(operation, inputs)
+        reduction = self._reduction()
         positions = tuple(self._get("positions", ()))
         self._check_positions(positions, inputs)
         policies = tuple(self._get("policies", ()))
@@ -110,17 +99,75 @@ class CaseBuilder:
             source=tuple(self._get("source", source)),
             published=self._published(operation),
             inputs_rounded_to=self._get("inputs_rounded_to"),
-            sha256=_digest(name, reduction, inputs, outputs, positions),
+            sha256="",
             path=path,
+            input_dtypes=self._of_inputs("input_dtypes", inputs),
+            layout=self._layout(inputs),
+            legacy=given(entry.legacy) if entry.legacy is not UNSET else {},
+            regression=self._regression(),
         )
+        case = replace(case, sha256=_digest(case))
         if entry.expected is UNSET:
             return case
-        return replace(case, expected=_expected(entry.expected, case))
+        return replace(case, expected=read_expected(entry.expected, case))
+
+    def _outputs(self, operation: Operation, inputs: Mapping[str, Array]) -> tuple[str, ...]:
+        allowed = operation.outputs_for(inputs)
+        outputs = tuple(self._get("outputs", allowed))
+        for index, output in enumerate(outputs):
+            if output == operation.hessian_product and output not in allowed:
+                raise EntryError(("outputs", index), f"{output} needs a direction; give one")
+            if output not in allowed or output in outputs[:index]:
+                known = ", ".join(allowed)
+                raise EntryError(("outputs", index), f"{output!r} should be one of {known}, once")
+        return outputs
+
+    def _reduction(self) -> str:
+        reduction: str = self._get("reduction", "mean")
+        expected = self._entry.expected
+        raises = expected is not UNSET and expected.raises is not UNSET
+        if reduction not in REDUCTIONS and not raises:
+            known = ", ".join(REDUCTIONS)
+            raise EntryError(
+                ("reduction",),
+                f"{reduction!r} is none of {known}; take one, or say that the case raises",
+            )
+        return reduction
+
+    def _of_inputs(self, key: str, inputs: Mapping[str, Array]) -> dict[str, Any]:
+        """What ``key`` says of each input, by its name."""
+        given = getattr(self._entry, key)
+        if given is UNSET:
+            return {}
+        for name in given:
+            if name not in inputs:
+                raise EntryError((key, name), f"the case has no {name}")
+        return dict(given)
+
+    def _layout(self, inputs: Mapping[str, Array]) -> dict[str, Layout]:
+        layout: dict[str, Layout] = self._of_inputs("layout", inputs)
+        for name, kind in layout.items():
+            array = inputs[name]
+            try:
+                lay_out(to_array(array.values, array.shape, FORMATS["float64"]), kind)
+            except LayoutError as error:
+                raise EntryError(("layout", name), str(error)) from None
+        return layout
+
+    def _regression(self) -> Regression | None:
+        entry = self._entry.regression
+        if entry is UNSET:
+            return None
+        known = given(entry)
+        if known.keys() not in ({"affected", "rerun_on", "result"}, {"affected", "not_rerun"}):
+            raise EntryError(("regression",), "give either rerun_on with result, or not_rerun")
+        return Regression(**known)
 
     def _inputs(
         self, name: str, operation: Operation, dtypes: tuple[DtypeName, ...]
     ) -> Iterator[tuple[str, Array]]:
         rounding = self._get("inputs_rounded_to")
+        own = self._entry.input_dtypes
         for other in ("logits", "probabilities", "weight", "pos_weight"):
             if other not in operation.inputs and getattr(self._entry, other) is not UNSET:
                 raise EntryError((other,), f"the operation {name} takes no {other}")
@@ -132,8 +179,8 @@ class CaseBuilder:
                 continue
             try:
                 array = arrays.read_values(values.raw, FORMATS[rounding] if rounding else None)
-                for dtype in dtypes:
-                    _check_exact(array, FORMATS[dtype])
+                for dtype in [own[key]] if own is not UNSET and key in own else dtypes:
+                    _check_exact(array, dtype)
             except arrays.ArrayError as error:
                 raise EntryError((key, *error.path), str(error)) from None
             yield key, array
@@ -156,17 +203,32 @@ class CaseBuilder:
         for name, digits in entry.value.items():
             if name not in operation.outputs:
                 raise EntryError(("published", "value", name), f"{name!r} is not an output")
-            _read_digits(digits.raw, ("published", "value", name))
+            read_digits(digits.raw, ("published", "value", name))
         return Published({name: digits.raw for name, digits in entry.value.items()}, entry.where)
 
 
-def _check_exact(array: Array, format_: Format) -> None:
+def _check_exact(array: Array, dtype: InputDtype) -> None:
+    if dtype not in FORMATS:
+        _check_integers(array, dtype)
+        return
+    format_ = FORMATS[dtype]
     for index, value in enumerate(array.values):
         if not is_exact(value, format_):
             nearest = round_to(value, format_)
             path = () if array.described else _unravel(index, array.shape)
             text = arrays.inexact(decimal_text(value), nearest, format_.name)
             raise arrays.ArrayError(path, f"{text}, or leave {format_.name} out of dtypes")
+
+
+def _check_integers(array: Array, dtype: InputDtype) -> None:
+    """Refuse values that the dtype, of integers or of complex numbers, does not hold."""
+    for index, value in enumerate(array.values):
+        with np.errstate(all="ignore"):
+            held = complex(np.float64(value).astype(dtype)) == value
+        if not held:
+            path = () if array.described else _unravel(index, array.shape)
+            text = f"{decimal_text(value)} is no number of {dtype}; write one that is"
+            raise arrays.ArrayError(path, text)
 
 
 def _unravel(index: int, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -177,85 +239,20 @@ def _unravel(index: int, shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(path)
 
 
-def _digest(
-    operation: str,
-    reduction: str,
-    inputs: Mapping[str, Array],
-    outputs: tuple[str, ...],
-    positions: tuple[int, ...],
-) -> str:
+def _digest(case: Case) -> str:
     question = {
-        "operation": operation,
-        "reduction": reduction,
+        "operation": case.operation,
+        "reduction": case.reduction,
         "inputs": {
             name: {"shape": array.shape, "values": [value.hex() for value in array.values]}
-            for name, array in inputs.items()
+            for name, array in case.inputs.items()
         },
-        "outputs": outputs,
-        "positions": positions,
+        "outputs": case.outputs,
+        "positions": case.positions,
     }
+    # Absent where a case does not use them, so that a new key changes no digest of old cases.
+    for key in ("input_dtypes", "layout", "legacy"):
+        if given := getattr(case, key):
+            question[key] = given
     text = json.dumps(question, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _expected(entry: ExpectedEntry, case: Case) -> Expected:
-    kinds = [entry.raises is not UNSET, entry.any_of is not UNSET, any(_given(entry))]
-    if sum(kinds) != 1:
-        raise EntryError(("expected",), "give either outputs, or any_of, or raises: true")
-    if entry.raises is False:
-        raise EntryError(("expected", "raises"), "write raises: true, or leave it out")
-    if entry.raises is not UNSET:
-        return Expected(raises=True)
-    if entry.any_of is UNSET:
-        return Expected(alternatives=(_alternative(entry, None, case, ("expected",)),))
-    names = tuple(option.policy for option in entry.any_of)
-    if names != case.policies:
-        raise EntryError(
-            ("expected", "any_of"), "its policies are not those of the case; run `fill`"
-        )
-    alternatives = tuple(
-        _alternative(option, option.policy, case, ("expected", "any_of", index))
-        for index, option in enumerate(entry.any_of)
-    )
-    uncovered = set(case.outputs).difference(*(option.outputs for option in alternatives))
-    if uncovered:
-        missing = ", ".join(sorted(uncovered))
-        problem = f"no policy gives {missing}; add one and run `fill`"
-        raise EntryError(("expected", "any_of"), problem)
-    return Expected(alternatives=alternatives)
-
-
-def _given(entry: Outputs) -> list[str]:
-    return [name for name in Outputs.__struct_fields__ if getattr(entry, name) is not UNSET]
-
-
-def _alternative(entry: Outputs, policy: str | None, case: Case, path: Place) -> Alternative:
-    given = _given(entry)
-    wrong = set(given) ^ set(case.outputs) if policy is None else set(given) - set(case.outputs)
-    if wrong:
-        raise EntryError(
-            path, f"{', '.join(sorted(wrong))}: not what the case asks for; run `fill`"
-        )
-    return Alternative(
-        policy,
-        {name: _truth(getattr(entry, name).raw, case, name, (*path, name)) for name in given},
-    )
-
-
-def _truth(raw: Any, case: Case, output: str, path: Place) -> Truth:
-    found, texts = _read_digits(raw, path)
-    whole = output == "loss" and case.reduction != "none"
-    shape = () if whole else next(iter(case.inputs.values())).shape
-    sampled = bool(case.positions) or any(array.described for array in case.inputs.values())
-    positions = case.positions if sampled and not whole else None
-    wanted = (len(positions),) if positions is not None else shape
-    if math.prod(wanted) != len(texts) or (len(texts) and found != wanted):
-        raise EntryError(path, f"its shape is {found}, not {wanted}; run `fill`")
-    return Truth(shape, texts, positions)
-
-
-def _read_digits(raw: Any, path: Place) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    try:
-        return arrays.read_digits(raw)
-    except arrays.ArrayError as error:
-        raise EntryError((*path, *error.path), str(error)) from None

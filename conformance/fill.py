@@ -105,6 +105,7 @@ def _plain(expected: Expected) -> dict[str, Any]:
     """The entry `expected` as the file spells it."""
     options = [
         {name: _nested(truth) for name, truth in alternative.outputs.items()}
+        | ({"raises": True} if alternative.raises else {})
         for alternative in expected.alternatives
     ]
     policies = [alternative.policy for alternative in expected.alternatives]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from conformance.bounds import bounds_of
-from conformance.floats import FORMATS, decimal_text, hex_text, parse
+from conformance.floats import decimal_text, hex_text, parse
+from conformance.mixing import dtype_of_output, precision_of
 from conformance.model import Broken, Computed, Grade, Raised
 from conformance.results import OutputResult
 from conformance.ulps import Reals
@@ -43,6 +45,7 @@ class _Reference:
     """The truth of one output under one policy, ready to grade against."""
 
     policy: str | None
+    dtype: str
     truth: Truth
     reals: Reals
     accurate: np.ndarray[Any, Any]
@@ -61,10 +64,14 @@ class _Slot:
 
 
 class Grader:
-    """Grades the answers of one dtype; keeps the truths that it has prepared."""
+    """Grades the answers to questions of one dtype; keeps the truths that it has prepared.
+
+    Where the dtypes of a question's inputs differ, the answer is graded in the least precise of
+    them, to which it is rounded first.
+    """
 
     def __init__(self, dtype: str) -> None:
-        self.format = FORMATS[dtype]
+        self.dtype = dtype
         self._references: dict[tuple[str, ...], Mapping[str, Sequence[_Reference]]] = {}
 
     def grade(self, pairs: Sequence[tuple[Case, Answer]]) -> list[Verdict]:
@@ -77,8 +84,10 @@ class Grader:
         graded: dict[int, dict[str, OutputResult]] = {}
         slots: list[_Slot] = []
         for index, (case, answer) in enumerate(pairs):
-            if not isinstance(answer, Computed) or _expected(case).raises:
-                verdicts[index] = _verdict_without_values(answer, due=_expected(case).raises)
+            expected = _expected(case)
+            if not isinstance(answer, Computed) or expected.raises:
+                allowed = any(alternative.raises for alternative in expected.alternatives)
+                verdicts[index] = _verdict_without_values(answer, due=expected.raises or allowed)
                 continue
             graded[index] = {}
             for output in case.outputs:
@@ -87,6 +96,7 @@ class Grader:
                     graded[index][output] = found
                 else:
                     slots += found
+        slots.sort(key=lambda slot: slot.reference.reals.format.precision)
         for slot, result in zip(slots, self._grade_slots(slots), strict=True):
             best = graded[slot.pair].get(slot.output)
             if best is None or Grade[result.grade] < Grade[best.grade]:
@@ -103,15 +113,19 @@ class Grader:
             return OutputResult(grade="wrong", message="not returned")
         array = np.asarray(value)
         shape = references[0].truth.shape
-        if array.dtype != self.format.dtype:
-            problem = f"its dtype is {array.dtype}, not {self.format.name}"
+        fitting = [reference for reference in references if reference.dtype == array.dtype.name]
+        if not fitting:
+            known = " or ".join(dict.fromkeys(reference.dtype for reference in references))
+            problem = f"its dtype is {array.dtype}, not {known}"
         elif array.shape != shape:
             problem = f"its shape is {array.shape}, not {shape}"
         else:
-            values = array.astype(np.float64).reshape(-1)
+            with np.errstate(over="ignore"):
+                rounded = array.astype(fitting[0].reals.format.dtype, copy=False)
+            values = rounded.astype(np.float64).reshape(-1)
             return [
                 _Slot(pair, output, reference, array, _compared(values, reference.truth))
-                for reference in references
+                for reference in fitting
             ]
         return OutputResult(grade="wrong", message=problem, **identity(array))
 
@@ -123,21 +137,27 @@ class Grader:
 
     def _prepare(self, case: Case) -> Mapping[str, Sequence[_Reference]]:
         references: dict[str, list[_Reference]] = {output: [] for output in case.outputs}
+        format_ = precision_of(case, self.dtype)
         for alternative in _expected(case).alternatives:
-            bounds = bounds_of(case, self.format, alternative.policy)
+            bounds = bounds_of(case, format_, alternative.policy)
             for output in case.outputs:
                 if (truth := alternative.outputs.get(output)) is None:
                     continue
-                reals = Reals.prepare(map(parse, truth.values), self.format)
+                reals = Reals.prepare(map(parse, truth.values), format_)
                 bound = bounds[output]
+                dtype = dtype_of_output(case, output, alternative.policy, self.dtype)
                 references[output].append(
-                    _Reference(alternative.policy, truth, reals, bound.accurate, bound.coarse)
+                    _Reference(
+                        alternative.policy, dtype, truth, reals, bound.accurate, bound.coarse
+                    )
                 )
         return references
 
     def _grade_slots(self, slots: Sequence[_Slot]) -> Iterator[OutputResult]:
-        if not slots:
-            return
+        for _, part in groupby(slots, key=lambda slot: slot.reference.reals.format):
+            yield from self._grade_format(list(part))
+
+    def _grade_format(self, slots: Sequence[_Slot]) -> Iterator[OutputResult]:
         reals = Reals.concatenate([slot.reference.reals for slot in slots])
         answers = np.concatenate([slot.values for slot in slots])
         accurate = np.concatenate([slot.reference.accurate for slot in slots])

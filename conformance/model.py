@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     import numpy as np
@@ -15,6 +15,15 @@ if TYPE_CHECKING:
 Reduction = Literal["none", "mean", "sum"]
 OperationName = Literal["bce_with_logits", "bce"]
 DtypeName = Literal["float16", "bfloat16", "float32", "float64"]
+InputDtype = Literal[DtypeName, "int64", "int32", "uint8", "bool", "complex64"]
+Layout = Literal["transposed", "strided", "reversed", "expanded", "channels_last"]
+
+REDUCTIONS: tuple[str, ...] = get_args(Reduction)
+DTYPE_POLICIES = ("dtype_of_input", "dtype_of_targets", "dtype_promoted")
+"""What the dtype of the loss follows where those of the inputs differ."""
+FACTORS = ("weight", "grad_output", "direction")
+"""Inputs that multiply: the first every output, the second all derivatives, the third the second
+ones. What they multiply depends on the other inputs, the arguments of the loss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,30 +34,66 @@ class Operation:
         inputs: Names of the arrays, the differentiated argument first.
         optional: Those of ``inputs`` that a case may leave out.
         gradients: Output name to the input that it is the gradient with respect to.
+        hessian_product: The output that is the product of ``direction`` with the Hessian with
+            respect to the first input; asked for where a direction is given.
     """
 
     inputs: tuple[str, ...]
     optional: frozenset[str]
     gradients: Mapping[str, str]
+    hessian_product: str
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The inputs that an element of the loss depends on, for the weight 1."""
+        return tuple(name for name in self.inputs if name not in FACTORS)
 
     @property
     def outputs(self) -> tuple[str, ...]:
         """Every output, the loss first."""
-        return ("loss", *self.gradients)
+        return ("loss", *self.gradients, self.hessian_product)
+
+    def outputs_for(self, inputs: Collection[str]) -> tuple[str, ...]:
+        """The outputs that these inputs allow: without a direction, no second derivative."""
+        return self.outputs if "direction" in inputs else self.outputs[:-1]
+
+    def factors_of(self, output: str) -> tuple[str, ...]:
+        """Those of FACTORS that multiply ``output``."""
+        if output == "loss":
+            return FACTORS[:1]
+        return FACTORS if output == self.hessian_product else FACTORS[:2]
+
+    def differentiated(self, output: str) -> str | None:
+        """The input that ``output`` is a derivative with respect to; None for the loss."""
+        return self.inputs[0] if output == self.hessian_product else self.gradients.get(output)
 
 
 OPERATIONS: Mapping[str, Operation] = {
     "bce_with_logits": Operation(
-        inputs=("logits", "targets", "weight", "pos_weight"),
-        optional=frozenset({"weight", "pos_weight"}),
+        inputs=("logits", "targets", "weight", "pos_weight", "grad_output", "direction"),
+        optional=frozenset({"weight", "pos_weight", "grad_output", "direction"}),
         gradients={"logits_grad": "logits", "targets_grad": "targets"},
+        hessian_product="logits_hvp",
     ),
     "bce": Operation(
-        inputs=("probabilities", "targets", "weight"),
-        optional=frozenset({"weight"}),
+        inputs=("probabilities", "targets", "weight", "grad_output", "direction"),
+        optional=frozenset({"weight", "grad_output", "direction"}),
         gradients={"probabilities_grad": "probabilities", "targets_grad": "targets"},
+        hessian_product="probabilities_hvp",
     ),
 }
+
+
+def effective_reduction(reduction: str, legacy: Mapping[str, bool]) -> str:
+    """The reduction that holds: PyTorch's old arguments override the new one where given.
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.BCELoss.html.
+    """
+    if not legacy:
+        return reduction
+    if not legacy.get("reduce", True):
+        return "none"
+    return "mean" if legacy.get("size_average", True) else "sum"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +130,17 @@ class Truth:
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """The truth under one policy; ``policy`` is None where the definition leaves no room."""
+    """What is right under one policy.
+
+    Attributes:
+        policy: Its name; None where the definition leaves no room.
+        outputs: The truth of each output that the policy settles.
+        raises: True where the policy is to refuse the question with an error.
+    """
 
     policy: str | None
     outputs: Mapping[str, Truth]
+    raises: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +165,25 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
+class Regression:
+    """What is known of the fault that a case comes from.
+
+    Attributes:
+        affected: The versions that had it, as reported.
+        rerun_on: Framework with the version on which the claim was run again; None where it was
+            not.
+        result: What came out: "reproduces", "fixed", or "not_reproduced" where it is not known
+            to have been there.
+        not_rerun: Why it was not run again.
+    """
+
+    affected: str
+    rerun_on: str | None = None
+    result: Literal["reproduces", "fixed", "not_reproduced"] | None = None
+    not_rerun: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """One question with its true answer, from a file under cases/.
 
@@ -121,7 +192,7 @@ class Case:
         group: The id without its last part: the file.
         about: One sentence for a person.
         operation: A key of OPERATIONS.
-        reduction: "none", "mean" or "sum".
+        reduction: As it is passed: "none", "mean" or "sum", or a bad name where an error is due.
         dtypes: The dtypes in which the question is asked; every input is exact in each.
         inputs: Input name to its array; absent optional inputs are not in it.
         outputs: The outputs asked for.
@@ -130,13 +201,17 @@ class Case:
         expected: The answer; None before ``fill`` has written it.
         sha256: Digest of the question alone: rewording ``about`` leaves it as it is.
         path: The file it came from.
+        input_dtypes: Input name to its own dtype, for those that are not in the question's.
+        layout: Input name to how it lies in memory, for those that are not contiguous.
+        legacy: PyTorch's ``size_average`` and ``reduce``, where they are passed.
+        regression: The fault it comes from.
     """
 
     id: str
     group: str
     about: str
     operation: OperationName
-    reduction: Reduction
+    reduction: str
     dtypes: tuple[DtypeName, ...]
     inputs: Mapping[str, Array]
     outputs: tuple[str, ...]
@@ -149,6 +224,15 @@ class Case:
     inputs_rounded_to: DtypeName | None
     sha256: str
     path: Path
+    input_dtypes: Mapping[str, InputDtype] = field(default_factory=dict)
+    layout: Mapping[str, Layout] = field(default_factory=dict)
+    legacy: Mapping[str, bool] = field(default_factory=dict)
+    regression: Regression | None = None
+
+    @property
+    def reduced(self) -> str:
+        """The reduction that holds, whatever way it is asked for."""
+        return effective_reduction(self.reduction, self.legacy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,13 +242,16 @@ class Question:
     Attributes:
         id: The case's id, for messages; an adapter must not answer from it.
         operation: "bce_with_logits" or "bce".
-        reduction: "none", "mean" or "sum".
-        dtype: Name of the dtype of every input, and of every output.
+        reduction: "none", "mean" or "sum", or a bad name that calls for an error.
+        dtype: Name of the dtype of every input, and of every output; but see ``mixed``.
         device: "cpu", "cuda" or "cuda:N".
         inputs: Input name to a NumPy array of ``dtype`` (bfloat16 is ml_dtypes'). An optional
-            input that the case leaves out is absent.
+            input that the case leaves out is absent. Its memory may have any strides.
         outputs: Names of the outputs asked for. A gradient is that of the SUM of the returned
-            loss.
+            loss, each element first multiplied by its ``grad_output`` where that is given.
+        legacy: PyTorch's ``size_average`` and ``reduce``, where they are to be passed.
+        mixed: True where an input has another dtype. A derivative then has the dtype of its own
+            input, and the loss one that the framework chooses.
     """
 
     id: str
@@ -174,6 +261,18 @@ class Question:
     device: str
     inputs: Mapping[str, np.ndarray[Any, Any]]
     outputs: tuple[str, ...]
+    legacy: Mapping[str, bool] = field(default_factory=dict)
+    mixed: bool = False
+
+    @property
+    def options(self) -> frozenset[str]:
+        """What it makes use of beyond two arrays of one dtype, by the names of a case's keys."""
+        asked = set(self.inputs) & OPERATIONS[self.operation].optional
+        return frozenset(
+            asked
+            | ({"legacy"} if self.legacy else set())
+            | ({"input_dtypes"} if self.mixed else set())
+        )
 
 
 @dataclass(frozen=True, slots=True, init=False)

@@ -14,8 +14,8 @@ import numpy as np
 
 from conformance.adapters.base import attempt
 from conformance.errors import ConformanceError
-from conformance.floats import FORMATS, to_array
 from conformance.grading import Grader
+from conformance.mixing import input_array
 from conformance.model import Answer, Broken, Case, Computed, Declined, Grade, Question, Raised
 from conformance.results import Result
 
@@ -110,10 +110,7 @@ class Runner:
 
 def question_of(case: Case, device: str, dtype: str) -> Question:
     """The case without its answer, its inputs in ``dtype``."""
-    inputs = {
-        name: to_array(array.values, array.shape, FORMATS[dtype])
-        for name, array in case.inputs.items()
-    }
+    inputs = {name: input_array(case, name, dtype) for name in case.inputs}
     return Question(
         id=case.id,
         operation=case.operation,
@@ -122,6 +119,8 @@ def question_of(case: Case, device: str, dtype: str) -> Question:
         device=device,
         inputs=inputs,
         outputs=case.outputs,
+        legacy=case.legacy,
+        mixed=bool(case.input_dtypes),
     )
 
 

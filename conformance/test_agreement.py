@@ -34,7 +34,7 @@ def test_trainer_gives_the_bits_of_raw_pytorch(group: Group, bench: Bench) -> No
     if raw not in bench.plan.groups:
         pytest.skip("torch is not among the adapters of this run")
     expected, given = bench.results(raw), bench.results(group)
-    common = given.keys() & expected.keys()
+    common = {case for case in given.keys() & expected.keys() if given[case].status != "not_run"}
     if not common:
         pytest.skip("torch was asked none of these questions")
     _report(

@@ -19,8 +19,8 @@ def array(values: Any) -> Array:
 
 def make_case(*, filled: bool = True, **given: Any) -> Case:
     """A case of the inputs given by name; other keywords are fields of Case."""
-    names = ("logits", "probabilities", "targets", "weight", "pos_weight")
     operation = "bce" if "probabilities" in given else "bce_with_logits"
+    names = OPERATIONS[operation].inputs
     inputs = {name: array(given.pop(name)) for name in names if name in given}
     case = Case(
         **{
@@ -31,7 +31,7 @@ def make_case(*, filled: bool = True, **given: Any) -> Case:
             "reduction": "none",
             "dtypes": ("float32",),
             "inputs": inputs,
-            "outputs": OPERATIONS[operation].outputs,
+            "outputs": OPERATIONS[operation].outputs_for(inputs),
             "positions": (),
             "policies": (),
             "expected": None,

@@ -63,7 +63,7 @@ def case(
             name: value if isinstance(value, Array) else array(value)
             for name, value in inputs.items()
         },
-        outputs=OPERATIONS[operation].outputs,  # type: ignore[index]
+        outputs=OPERATIONS[operation].outputs_for(inputs),  # type: ignore[index]
         positions=tuple(positions),
         policies=tuple(policies),
         expected=expected,

@@ -212,7 +212,7 @@ def many(count: int) -> tuple[list[Run], list[Case]]:
 
 def _invented(random: np.random.Generator, dtype: str) -> dict[str, OutputResult]:
     found = {}
-    for name in OPERATIONS["bce_with_logits"].outputs:
+    for name in ("loss", *OPERATIONS["bce_with_logits"].gradients):
         ulp = float(10 ** random.uniform(-2, 8))
         found[name] = OutputResult(
             grade="coarse",

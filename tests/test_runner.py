@@ -151,5 +151,15 @@ def test_an_unfilled_case_is_refused() -> None:
 def test_a_question_has_no_answer_in_it() -> None:
     question = question_of(CASES[0], "cpu", "bfloat16")
     fields = set(type(question).__dataclass_fields__)
-    assert {"id", "operation", "reduction", "dtype", "device", "inputs", "outputs"} == fields
+    assert {
+        "id",
+        "operation",
+        "reduction",
+        "dtype",
+        "device",
+        "inputs",
+        "outputs",
+        "legacy",
+        "mixed",
+    } == fields
     assert "bfloat16" == question.inputs["logits"].dtype.name

@@ -50,7 +50,7 @@ def case(
             name: value if isinstance(value, Array) else array(value)
             for name, value in inputs.items()
         },
-        outputs=outputs or OPERATIONS[operation].outputs,
+        outputs=outputs or OPERATIONS[operation].outputs_for(inputs),
         positions=positions,
         policies=policies,
         expected=None,
@@ -341,12 +341,12 @@ def test_equal_elements_are_taken_together() -> None:
             weight=2.0,
         )
     )
-    assert 4 == len(elements.points) == len(elements.weights)
+    assert 4 == len(elements.points) == len(elements.factors)
     assert elements.which[0] == elements.which[1]
     assert elements.which[3] == elements.which[4]
     assert [elements.counts[index] for index in elements.which] == [2, 2, 1, 2, 2, 1]
     assert elements.points[elements.which[2]] == (2.0, 1.0, 1.0)
-    assert set(elements.weights) == {2.0}
+    assert set(elements.factors) == {(2.0, 1.0, 1.0)}
 
 
 def test_a_million_equal_elements_cost_one_evaluation() -> None:

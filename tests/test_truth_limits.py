@@ -10,7 +10,7 @@ import pytest
 
 from conformance.truth.agreement import agreed_text
 from conformance.truth.digits import decimal_text
-from conformance.truth.limits import LIMITS, limit_at, weighted
+from conformance.truth.limits import LIMITS, limit_at, product, weighted
 from conformance.truth.policies import POLICIES, Quantity
 from conformance.truth.sums import WeightedSum
 
@@ -22,13 +22,13 @@ NAN = math.nan
 
 
 def limits(operation: str, point: Point, weight: float) -> list[str]:
-    """The texts of the loss and both gradients at an end of the domain."""
+    """The texts of the loss, both gradients and the second derivative at an end of the domain."""
     texts = []
     for quantity in LIMITS:
         if quantity.operation == operation and quantity.policy == "limit":
             value = limit_at(quantity, point)
             assert value is not None
-            value = weighted(value, weight)
+            value = weighted(value, product([weight]))
             texts.append(decimal_text(value) if isinstance(value, Fraction) else str(value))
     return texts
 
@@ -36,20 +36,20 @@ def limits(operation: str, point: Point, weight: float) -> list[str]:
 @pytest.mark.parametrize(
     ("expected", "point", "weight"),
     [
-        (["0", "0", "-inf"], (INF, 1.0, 2.0), 1.0),
-        (["inf", "1", "-inf"], (INF, 0.0, 2.0), 1.0),
-        (["inf", "0.75", "-inf"], (INF, 0.25, 2.0), 1.0),
-        (["-inf", "-1", "-inf"], (INF, 2.0, 2.0), 1.0),
-        (["0", "0", "inf"], (-INF, 0.0, 2.0), 1.0),
-        (["inf", "-2", "inf"], (-INF, 1.0, 2.0), 1.0),
-        (["-inf", "2", "inf"], (-INF, -1.0, 2.0), 1.0),
-        (["0", "0", "0"], (-INF, 1.0, 0.0), 1.0),
-        (["-inf", "-3", "inf"], (INF, 0.0, 1.0), -3.0),
-        (["0", "0", "0"], (INF, 0.0, 1.0), 0.0),
-        (["nan", "nan", "nan"], (NAN, 0.0, 1.0), 0.0),
-        (["nan", "nan", "nan"], (INF, 1.0, 1.0), NAN),
-        (["nan", "nan", "nan"], (0.0, INF, 1.0), 1.0),
-        (["nan", "nan", "nan"], (INF, -INF, 1.0), 1.0),
+        (["0", "0", "-inf", "0"], (INF, 1.0, 2.0), 1.0),
+        (["inf", "1", "-inf", "0"], (INF, 0.0, 2.0), 1.0),
+        (["inf", "0.75", "-inf", "0"], (INF, 0.25, 2.0), 1.0),
+        (["-inf", "-1", "-inf", "0"], (INF, 2.0, 2.0), 1.0),
+        (["0", "0", "inf", "0"], (-INF, 0.0, 2.0), 1.0),
+        (["inf", "-2", "inf", "0"], (-INF, 1.0, 2.0), 1.0),
+        (["-inf", "2", "inf", "0"], (-INF, -1.0, 2.0), 1.0),
+        (["0", "0", "0", "0"], (-INF, 1.0, 0.0), 1.0),
+        (["-inf", "-3", "inf", "0"], (INF, 0.0, 1.0), -3.0),
+        (["0", "0", "0", "0"], (INF, 0.0, 1.0), 0.0),
+        (["nan", "nan", "nan", "nan"], (NAN, 0.0, 1.0), 0.0),
+        (["nan", "nan", "nan", "nan"], (INF, 1.0, 1.0), NAN),
+        (["nan", "nan", "nan", "nan"], (0.0, INF, 1.0), 1.0),
+        (["nan", "nan", "nan", "nan"], (INF, -INF, 1.0), 1.0),
     ],
 )
 def test_logits_form_has_these_limits(expected: list[str], point: Point, weight: float) -> None:
@@ -63,16 +63,16 @@ def test_a_coefficient_that_underflows_in_floating_point_is_not_zero() -> None:
 @pytest.mark.parametrize(
     ("expected", "point", "weight"),
     [
-        (["0", "1", "inf"], (0.0, 0.0), 1.0),
-        (["inf", "-inf", "inf"], (0.0, 0.25), 1.0),
-        (["inf", "-inf", "inf"], (0.0, 1.0), 1.0),
-        (["0", "-1", "-inf"], (1.0, 1.0), 1.0),
-        (["inf", "inf", "-inf"], (1.0, 0.75), 1.0),
-        (["inf", "inf", "-inf"], (1.0, 0.0), 1.0),
-        (["-inf", "-inf", "inf"], (1.0, 0.0), -2.0),
-        (["0", "-2", "-inf"], (0.0, 0.0), -2.0),
-        (["0", "0", "0"], (1.0, 0.0), 0.0),
-        (["nan", "nan", "nan"], (1.0, 1.0), NAN),
+        (["0", "1", "inf", "1"], (0.0, 0.0), 1.0),
+        (["inf", "-inf", "inf", "inf"], (0.0, 0.25), 1.0),
+        (["inf", "-inf", "inf", "inf"], (0.0, 1.0), 1.0),
+        (["0", "-1", "-inf", "1"], (1.0, 1.0), 1.0),
+        (["inf", "inf", "-inf", "inf"], (1.0, 0.75), 1.0),
+        (["inf", "inf", "-inf", "inf"], (1.0, 0.0), 1.0),
+        (["-inf", "-inf", "inf", "-inf"], (1.0, 0.0), -2.0),
+        (["0", "-2", "-inf", "-2"], (0.0, 0.0), -2.0),
+        (["0", "0", "0", "0"], (1.0, 0.0), 0.0),
+        (["nan", "nan", "nan", "nan"], (1.0, 1.0), NAN),
     ],
 )
 def test_probability_form_has_these_limits(
@@ -81,7 +81,7 @@ def test_probability_form_has_these_limits(
     assert expected == limits("bce", point, weight)
 
 
-@pytest.mark.parametrize("output", ["loss", "logits_grad", "targets_grad"])
+@pytest.mark.parametrize("output", ["loss", "logits_grad", "targets_grad", "logits_hvp"])
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize(("t", "p"), [(0.0, 2.0), (1.0, 2.0), (0.25, 0.5), (2.0, 1.0)])
 def test_a_logit_going_to_infinity_comes_near_the_limit(
@@ -117,4 +117,4 @@ def test_every_policy_covers_only_what_has_a_limit() -> None:
 def test_the_weight_0_masks_an_infinity_but_under_one_policy(
     value: float, policy: str, expected: float
 ) -> None:
-    assert str(expected) == str(weighted(value, 0.0, policy))
+    assert str(expected) == str(weighted(value, Fraction(0), policy))

@@ -17,7 +17,17 @@ if TYPE_CHECKING:
 
 
 def to_tensor(array: np.ndarray[Any, Any], device: str) -> torch.Tensor:
-    """A copy on ``device``; PyTorch and ml_dtypes share only the bits of bfloat16."""
+    """A copy on ``device``, as it lies in memory; PyTorch has no negative strides."""
+    if array.flags.c_contiguous or any(stride < 0 for stride in array.strides):
+        return _contiguous(np.ascontiguousarray(array).reshape(array.shape), device)
+    strides = [stride // array.itemsize for stride in array.strides]
+    extent = 1 + sum(stride * (size - 1) for stride, size in zip(strides, array.shape, strict=True))
+    memory = np.lib.stride_tricks.as_strided(array, (extent,), (array.itemsize,))
+    return _contiguous(memory, device).as_strided(array.shape, strides)
+
+
+def _contiguous(array: np.ndarray[Any, Any], device: str) -> torch.Tensor:
+    """A copy; PyTorch and ml_dtypes share only the bits of bfloat16."""
     if array.dtype == ml_dtypes.bfloat16:
         return torch.tensor(array.view(np.int16), device=device).view(torch.bfloat16)
     return torch.tensor(array, device=device)
@@ -40,16 +50,21 @@ class Tensors:
         question: Where they came from.
         input: Logits or probabilities; a leaf that requires its gradient.
         targets: A leaf that requires its gradient where the question asks for it.
+        direction: What the Hessian is multiplied by; None where no output needs it.
     """
 
     def __init__(self, question: Question) -> None:
         self.question = question
         tensors = {name: to_tensor(a, question.device) for name, a in question.inputs.items()}
-        self.input = tensors.pop(OPERATIONS[question.operation].inputs[0]).requires_grad_()
+        self.input = tensors.pop(OPERATIONS[question.operation].inputs[0])
+        # An integer can have no gradient; the loss says what it thinks of it.
+        self.input.requires_grad_(self.input.is_floating_point())
         self.targets = tensors.pop("targets")
         self.targets.requires_grad_("targets_grad" in question.outputs)
+        self.direction = tensors.get("direction")
         self._weight = tensors.get("weight")
         self._pos_weight = tensors.get("pos_weight")
+        self._grad_output = tensors.get("grad_output")
 
     def loss(self, input_: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """The loss of PyTorch's functional form, with the question's weights and reduction."""
@@ -61,10 +76,15 @@ class Tensors:
                 weight=self._weight,
                 reduction=question.reduction,
                 pos_weight=self._pos_weight,
+                **question.legacy,
             )
         return functional.binary_cross_entropy(
-            input_, targets, weight=self._weight, reduction=question.reduction
+            input_, targets, weight=self._weight, reduction=question.reduction, **question.legacy
         )
+
+    def objective(self, loss: torch.Tensor) -> torch.Tensor:
+        """What is differentiated: the sum of the loss, or of its products with grad_output."""
+        return (loss if self._grad_output is None else loss * self._grad_output).sum()
 
     def answer(self, loss: torch.Tensor, input_: torch.Tensor) -> Computed:
         """The answer after the backward pass, the gradient read off ``input_``."""
@@ -83,6 +103,11 @@ class Tensors:
 class TorchBased(LossAdapter):
     """An adapter whose numbers PyTorch computes, on the CPU or on CUDA."""
 
+    options: ClassVar[frozenset[str]] = LossAdapter.options | {
+        "grad_output",
+        "input_dtypes",
+        "legacy",
+    }
     devices: ClassVar[frozenset[str]] = frozenset({"cpu", "cuda"})
 
     def device_problem(self, device: str) -> str | None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from conformance.adapters._torch import Tensors
+from conformance.adapters._torch import Tensors, TorchBased
 from conformance.adapters.base import attempt
-from conformance.model import Computed
+from conformance.model import Computed, Declined
 
 if TYPE_CHECKING:
     from conformance.model import Answer, Broken, Question, Raised
@@ -27,20 +27,40 @@ class Holder(torch.nn.Module):
 
     def __init__(self, question: Question) -> None:
         super().__init__()
-        self.value = torch.nn.Parameter(Tensors(question).input.detach())
+        self.value = parameter(Tensors(question))
         self.optimizer = torch.optim.SGD([self.value], lr=0.1)
 
     def load(self, question: Question) -> Tensors:
         """Take the next question."""
         tensors = Tensors(question)
         # A new parameter: autograd keeps the shape of the old one while any of its graph lives.
-        self.value = torch.nn.Parameter(tensors.input.detach())
+        self.value = parameter(tensors)
         self.optimizer.param_groups[0]["params"] = [self.value]
         return tensors
 
     def forward(self, _: None = None) -> torch.Tensor:
         """The prediction."""
         return self.value
+
+
+def parameter(tensors: Tensors) -> torch.nn.Parameter:
+    """The input as a parameter; where elements share their memory, it gets memory of its own.
+
+    An optimizer writes to its parameters, and cannot write to what is expanded.
+    """
+    value = tensors.input.detach()
+    return torch.nn.Parameter(value.clone() if 0 in value.stride() else value)
+
+
+class TrainerBased(TorchBased):
+    """An adapter whose model has one parameter, the question's input."""
+
+    def decline(self, question: Question) -> Declined | None:
+        """Decline also what cannot be a parameter."""
+        first, *_ = question.inputs.values()
+        if first.dtype.kind in "iub":
+            return Declined(f"a parameter is of a floating-point dtype, not {first.dtype}")
+        return super().decline(question)
 
 
 class Steps:
@@ -69,7 +89,7 @@ class Steps:
         self._loss = attempt(compute) if self.keep_going else compute()
         if not isinstance(self._loss, torch.Tensor):
             return torch.zeros_like(prediction).mul(prediction).sum()
-        return self._loss.sum()
+        return self._tensors.objective(self._loss)
 
     def finish(self, parameter: torch.nn.Parameter) -> None:
         """End a step after its backward pass, and before the next gradient replaces its own."""

@@ -29,6 +29,8 @@ class LossAdapter(ABC):
         operations: Those of conformance.model.OPERATIONS that the framework has.
         outputs: The outputs that it can return: of a framework that cannot differentiate with
             respect to the targets, all but "targets_grad".
+        options: What it takes beyond two arrays of one dtype, by the names of a case's keys:
+            "weight", "pos_weight", "grad_output", "direction", "input_dtypes", "legacy".
         dtypes: The dtypes in which it has them.
         devices: Kinds of device, "cpu" and perhaps "cuda".
         distributions: The installed distributions whose versions belong in a report.
@@ -39,6 +41,7 @@ class LossAdapter(ABC):
     outputs: ClassVar[frozenset[str]] = frozenset(
         {"loss", "logits_grad", "probabilities_grad", "targets_grad"}
     )
+    options: ClassVar[frozenset[str]] = frozenset({"weight", "pos_weight"})
     dtypes: ClassVar[frozenset[str]] = frozenset({"float16", "bfloat16", "float32", "float64"})
     devices: ClassVar[frozenset[str]] = frozenset({"cpu"})
     distributions: ClassVar[tuple[str, ...]] = ()
@@ -64,6 +67,8 @@ class LossAdapter(ABC):
 
     def decline(self, question: Question) -> Declined | None:
         """Why this question is not put to the framework, or None; override to decline more."""
+        if missing := sorted(question.options - self.options):
+            return Declined(f"{self.name} does not offer {', '.join(missing)}")
         for offered, asked in (
             (self.operations, question.operation),
             (self.dtypes, question.dtype),

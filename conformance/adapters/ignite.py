@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ignite.engine import Events, create_supervised_trainer
 
-from conformance.adapters._torch import TorchBased
-from conformance.adapters._trainer import Holder, Steps
+from conformance.adapters._trainer import Holder, Steps, TrainerBased
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from conformance.model import Answer, Computed, Question
 
 
-class IgniteAdapter(TorchBased):
+class IgniteAdapter(TrainerBased):
     """Each batch is one question; the model's only parameter is the question's input."""
 
     name: ClassVar[str] = "ignite"

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytorch_lightning import LightningModule, Trainer
 
-from conformance.adapters._torch import TorchBased
-from conformance.adapters._trainer import Holder, Steps
+from conformance.adapters._trainer import Holder, Steps, TrainerBased
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,7 +21,7 @@ for _logger in ("pytorch_lightning", "pytorch_lightning.utilities.rank_zero"):
     logging.getLogger(_logger).setLevel(logging.WARNING)
 
 
-class LightningAdapter(TorchBased):
+class LightningAdapter(TrainerBased):
     """Each batch is one question; the module's only parameter is the question's input."""
 
     name: ClassVar[str] = "lightning"

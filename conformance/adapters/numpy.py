@@ -6,12 +6,15 @@ each logarithm and exponential is taken of an argument that keeps its digits.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from conformance.adapters.base import LossAdapter
-from conformance.model import Computed, Question
+from conformance.model import OPERATIONS, Computed, Question
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -33,14 +36,13 @@ def times(coefficient: Array, value: Array) -> Array:
     return np.where((coefficient == 0) & np.isinf(value), 0, coefficient * value)
 
 
-def bce_with_logits(x: Array, t: Array, w: Array, p: Array) -> dict[str, Array]:
-    """Elementwise loss and gradients for logits ``x``, targets ``t``, weight and pos_weight."""
-    loss = times(p * t, softplus(-x)) + times(1 - t, softplus(x))
-    logits_grad = (1 - t) * logistic(x) - p * t * logistic(-x)
+def bce_with_logits(x: Array, t: Array, p: Array) -> dict[str, Array]:
+    """Elementwise loss and derivatives for logits ``x``, targets ``t`` and pos_weight ``p``."""
     return {
-        "loss": times(w, loss),
-        "logits_grad": times(w, logits_grad),
-        "targets_grad": times(w, target_slope(x, p)),
+        "loss": times(p * t, softplus(-x)) + times(1 - t, softplus(x)),
+        "logits_grad": (1 - t) * logistic(x) - p * t * logistic(-x),
+        "targets_grad": target_slope(x, p),
+        "logits_hvp": (p * t + (1 - t)) * logistic(x) * logistic(-x),
     }
 
 
@@ -53,53 +55,113 @@ def target_slope(x: Array, p: Array) -> Array:
     return np.where(cancels_less, shifted, plain)
 
 
-def bce(q: Array, t: Array, w: Array) -> dict[str, Array]:
-    """Elementwise loss and gradients for probabilities ``q``, targets ``t`` and weight."""
+def bce(q: Array, t: Array) -> dict[str, Array]:
+    """Elementwise loss and derivatives for probabilities ``q`` and targets ``t``."""
     log_q, log_1q = np.log(q), np.log1p(-q)
-    loss = -times(t, log_q) - times(1 - t, log_1q)
-    # Two fractions of opposite sign; at q = 0 and q = 1 the limits from inside (0, 1).
+    # Fractions of opposite sign; at q = 0 and q = 1 the limits from inside (0, 1).
     grad = times(1 - t, 1 / (1 - q)) - times(t, 1 / q)
     return {
-        "loss": times(w, loss),
-        "probabilities_grad": times(w, grad),
-        "targets_grad": times(w, log_1q - log_q),
+        "loss": -times(t, log_q) - times(1 - t, log_1q),
+        "probabilities_grad": grad,
+        "targets_grad": log_1q - log_q,
+        "probabilities_hvp": times(t, 1 / q / q) + times(1 - t, 1 / (1 - q) / (1 - q)),
     }
 
 
+ELEMENTWISE: Mapping[str, Callable[..., dict[str, Array]]] = {
+    "bce_with_logits": bce_with_logits,
+    "bce": bce,
+}
+
+
 class NumpyAdapter(LossAdapter):
-    """Evaluates in the dtype of the question; in float32 for the 16-bit dtypes, as kernels do."""
+    """Evaluates in the widest dtype of the question; in float32 for 16 bits, as kernels do."""
 
     name: ClassVar[str] = "numpy"
+    outputs: ClassVar[frozenset[str]] = LossAdapter.outputs | {"logits_hvp", "probabilities_hvp"}
+    options: ClassVar[frozenset[str]] = LossAdapter.options | {
+        "grad_output",
+        "direction",
+        "input_dtypes",
+    }
     distributions: ClassVar[tuple[str, ...]] = ("numpy",)
 
     def evaluate(self, question: Question) -> Computed:
-        """Compute loss and gradients; refuse what the definition refuses."""
-        inputs = question.inputs
-        dtype = inputs["targets"].dtype
-        working = np.float64 if dtype == np.float64 else np.float32
-        first, *_ = inputs.values()
-        check_shapes(inputs, first.shape)
-        one = np.ones((), working)
-        x, t = first.astype(working), inputs["targets"].astype(working)
-        w = inputs.get("weight", one).astype(working)
+        """Compute loss and derivatives; refuse what the definition refuses."""
+        arrays = self.prepare(question)
         with np.errstate(all="ignore"):
-            if question.operation == "bce_with_logits":
-                outputs = bce_with_logits(x, t, w, inputs.get("pos_weight", one).astype(working))
-            else:
-                check_unit_interval(probabilities=x, targets=t)
-                outputs = bce(x, t, w)
-            outputs = reduce(outputs, question.reduction)
-            return Computed(**{name: outputs[name].astype(dtype) for name in question.outputs})
+            outputs = self.elementwise(question.operation, arrays)
+            outputs = self.weigh(outputs, arrays)
+            outputs = self.reduce(outputs, question.reduction)
+            return self.answer(outputs, question)
+
+    def prepare(self, question: Question) -> dict[str, Array]:
+        """The inputs in the dtype in which they are computed with; absent ones are 1."""
+        inputs = question.inputs
+        first, *_ = inputs.values()
+        check_dtypes(inputs, first.dtype)
+        check_reduction(question.reduction)
+        check_shapes(inputs, first.shape)
+        if question.operation == "bce":
+            check_unit_interval(probabilities=first, targets=inputs["targets"])
+        wide = any(array.dtype == np.float64 for array in inputs.values())
+        working = np.float64 if wide else np.float32
+        one = np.ones((), working)
+        names = OPERATIONS[question.operation].inputs
+        return {name: inputs.get(name, one).astype(working) for name in names}
+
+    def elementwise(self, operation: str, arrays: dict[str, Array]) -> dict[str, Array]:
+        """Each output for the weight 1, before the reduction."""
+        arguments = (arrays[name] for name in OPERATIONS[operation].arguments)
+        return ELEMENTWISE[operation](*arguments)
+
+    def weigh(self, outputs: dict[str, Array], arrays: dict[str, Array]) -> dict[str, Array]:
+        """Multiply the loss by the weight, the derivatives by what flows back as well."""
+        weight, grad_output = arrays["weight"], arrays["grad_output"]
+        found = {"loss": times(weight, outputs["loss"])}
+        for name, values in outputs.items():
+            if name != "loss":
+                found[name] = times(grad_output, times(weight, values))
+            if name.endswith("_hvp"):
+                found[name] = times(arrays["direction"], found[name])
+        return found
+
+    def reduce(self, outputs: dict[str, Array], reduction: str) -> dict[str, Array]:
+        """Reduce the loss; the derivatives become those of the reduced loss."""
+        if reduction == "none":
+            return outputs
+        if reduction == "sum":
+            return {**outputs, "loss": np.asarray(outputs["loss"].sum())}
+        means = {name: values / values.size for name, values in outputs.items()}
+        return {**means, "loss": np.asarray(mean(outputs["loss"]))}
+
+    def answer(self, outputs: dict[str, Array], question: Question) -> Computed:
+        """Return what was asked for: the loss in the wider dtype of input and targets, each
+        derivative in that of what it is taken with respect to.
+        """  # noqa: D205
+        operation = OPERATIONS[question.operation]
+        found = {}
+        for name in question.outputs:
+            of = operation.differentiated(name)
+            dtype = question.inputs[of].dtype if of else loss_dtype(question)
+            found[name] = outputs[name].astype(dtype)
+        return Computed(**found)
 
 
-def reduce(outputs: dict[str, Array], reduction: str) -> dict[str, Array]:
-    """Reduce the loss; the gradients become those of the reduced loss."""
-    if reduction == "none":
-        return outputs
-    if reduction == "sum":
-        return {**outputs, "loss": np.asarray(outputs["loss"].sum())}
-    means = {name: values / values.size for name, values in outputs.items()}
-    return {**means, "loss": np.asarray(mean(outputs["loss"]))}
+def loss_dtype(question: Question) -> np.dtype[Any]:
+    """The smallest float dtype that holds every input and every target; of integers, none does."""
+    dtypes: list[np.dtype[Any]] = [array.dtype for array in question.inputs.values()]
+    first, targets, *_ = dtypes
+    if not is_float(targets) or first == targets:
+        return first
+    if first.itemsize == targets.itemsize:  # float16 and bfloat16
+        return np.dtype(np.float32)
+    return first if first.itemsize > targets.itemsize else targets
+
+
+def is_float(dtype: np.dtype[Any]) -> bool:
+    """Whether it is one of the four float dtypes; NumPy's kind of bfloat16 is its own."""
+    return dtype.name in ("float16", "bfloat16", "float32", "float64")
 
 
 def mean(values: Array) -> Array:
@@ -110,7 +172,22 @@ def mean(values: Array) -> Array:
     return result
 
 
-def check_shapes(inputs: Any, shape: tuple[int, ...]) -> None:
+def check_dtypes(inputs: Mapping[str, Array], first: np.dtype[Any]) -> None:
+    """Refuse complex numbers, which have no order, and input that no loss can be rounded to."""
+    if not is_float(first) or any(array.dtype.kind == "c" for array in inputs.values()):
+        names = ", ".join(f"{name} {array.dtype}" for name, array in inputs.items())
+        msg = f"no loss of {names}"
+        raise TypeError(msg)
+
+
+def check_reduction(reduction: str) -> None:
+    """Refuse a reduction that does not exist."""
+    if reduction not in ("none", "sum", "mean"):
+        msg = f"no reduction {reduction!r}"
+        raise ValueError(msg)
+
+
+def check_shapes(inputs: Mapping[str, Array], shape: tuple[int, ...]) -> None:
     """Refuse targets of another shape, and weights that would enlarge the result."""
     if inputs["targets"].shape != shape:
         msg = f"targets have shape {inputs['targets'].shape}, not {shape}"

@@ -4,21 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from conformance.adapters._torch import Tensors, TorchBased
+import torch
+
+from conformance.adapters._torch import Tensors, TorchBased, to_array
+from conformance.model import OPERATIONS, Computed
 
 if TYPE_CHECKING:
-    from conformance.model import Computed, Question
+    from conformance.model import Question
 
 
 class TorchAdapter(TorchBased):
     """Differentiates the sum of the loss, which is the loss itself once it is reduced."""
 
     name: ClassVar[str] = "torch"
+    outputs: ClassVar[frozenset[str]] = TorchBased.outputs | {"logits_hvp", "probabilities_hvp"}
+    options: ClassVar[frozenset[str]] = TorchBased.options | {"direction"}
     distributions: ClassVar[tuple[str, ...]] = ("torch",)
 
     def evaluate(self, question: Question) -> Computed:
-        """Compute the loss, then its gradients."""
+        """Compute the loss, then its gradients, then the Hessian's product with the direction."""
         tensors = Tensors(question)
         loss = tensors.loss(tensors.input, tensors.targets)
-        loss.sum().backward()  # type: ignore[no-untyped-call]
-        return tensors.answer(loss, tensors.input)
+        objective = tensors.objective(loss)
+        objective.backward(retain_graph=tensors.direction is not None)  # type: ignore[no-untyped-call]
+        answer = tensors.answer(loss, tensors.input)
+        if tensors.direction is None:
+            return answer
+        (slope,) = torch.autograd.grad(objective, tensors.input, create_graph=True)
+        (product,) = torch.autograd.grad(slope, tensors.input, tensors.direction)
+        name = OPERATIONS[question.operation].hessian_product
+        return Computed(**answer.outputs, **{name: to_array(product)})

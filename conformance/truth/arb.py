@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from flint import arb, arb_series, ctx, fmpq
 
 from conformance.model import OPERATIONS
-from conformance.truth.elements import arguments_of
 from conformance.truth.policies import DENOMINATOR_EPS, LOG_FLOOR, Quantity, formula_for
 
 if TYPE_CHECKING:
@@ -58,13 +57,15 @@ def _addends(quantity: Quantity) -> Callable[[Point], Sequence[arb]]:
         ]
     # A policy reaches a gradient by a row of its own, never by way of the loss it changes.
     differentiable = LOSSES[Quantity(quantity.operation, "loss")]
-    differentiated = OPERATIONS[quantity.operation].gradients[quantity.output]
-    moving = arguments_of(quantity.operation).index(differentiated)
+    operation = OPERATIONS[quantity.operation]
+    moving = operation.arguments.index(operation.differentiated(quantity.output) or "")
+    order = 2 if quantity.output == operation.hessian_product else 1
+    # The coefficient of z^k is the k-th derivative over k!, and 1! = 1, 2! = 2.
     return lambda point: [
-        addend[1]
+        order * addend[order]
         for addend in differentiable(
             *(
-                arb_series([value, 1] if index == moving else [value], 2)
+                arb_series([value, 1] if index == moving else [value], order + 1)
                 for index, value in enumerate(point)
             )
         )
@@ -72,11 +73,15 @@ def _addends(quantity: Quantity) -> Callable[[Point], Sequence[arb]]:
 
 
 def _with_constant(constant: arb, series: arb_series) -> arb_series:
-    return arb_series([constant, series[1]], 2)
+    terms = [series[power] for power in range(1, series.prec)]
+    return arb_series([constant, *terms], series.prec)
 
 
 def _softplus(z: arb_series) -> arb_series:
     """log(1 + exp z); its constant by log1p, since 1 + exp z loses all of a tiny exp z."""
+    if z[0] > 0:
+        # Of a large exp z, the second derivative would lose all.
+        return z + _softplus(-z)
     exp = z.exp()
     return _with_constant(exp[0].log1p(), (1 + exp).log())
 

@@ -1,7 +1,7 @@
 """The second oracle: closed forms, linear over the rationals in a few functions, by mpmath.
 
-A value is kept as exact rational multiples of the atoms 1, log a, softplus(-y) and S(-y), each
-well conditioned. Whatever cancels, cancels before anything is rounded: if only multiples of 1
+A value is kept as exact rational multiples of the atoms 1, log a, softplus(-y), S(-y) and S'(y),
+each well conditioned. Whatever cancels, cancels before anything is rounded: if only multiples of 1
 remain, then the value is exact, a zero included.
 """
 
@@ -93,6 +93,11 @@ def _sigmoid_value(z: Fraction) -> mpmath.mpf:
     return 1 / (1 + _context.exp(-_mpf(z)))
 
 
+def _sigmoid_slope_value(z: Fraction) -> mpmath.mpf:
+    """The slope of the sigmoid, 1/(4 cosh^2(z/2))."""
+    return _context.sech(_mpf(z) / 2) ** 2 / 4
+
+
 def _log_value(a: Fraction) -> mpmath.mpf:
     if Fraction(1, 2) < a < 2:
         return 2 * _context.atanh(_mpf((a - 1) / (a + 1)))
@@ -122,6 +127,13 @@ def _sigmoid(z: Fraction) -> Combination:
     return {ONE: Fraction(1), Atom(_sigmoid_value, -z): Fraction(-1)}
 
 
+def _sigmoid_slope(z: Fraction) -> Combination:
+    """The slope of the sigmoid, even in z, and 1/4 at 0."""
+    if z == 0:
+        return _rational(Fraction(1, 4))
+    return {Atom(_sigmoid_slope_value, abs(z)): Fraction(1)}
+
+
 def _log(a: Fraction) -> Combination:
     """The logarithm; that of a power of 2 in terms of log 2, so that such logarithms cancel."""
     if a.numerator == 1 and a.denominator.bit_count() == 1:
@@ -149,6 +161,10 @@ def _logits_targets_grad(x: Fraction, _: Fraction, p: Fraction) -> Combination:
     return _combine((Fraction(-1), _rational(x)), (p - 1, _softplus(-x)))
 
 
+def _logits_hvp(x: Fraction, t: Fraction, p: Fraction) -> Combination:
+    return _combine((1 + (p - 1) * t, _sigmoid_slope(x)))
+
+
 def _bce_loss(q: Fraction, t: Fraction) -> Combination:
     return _combine((-t, _log(q)), (t - 1, _log(1 - q)))
 
@@ -165,6 +181,10 @@ def _probabilities_grad_over_eps(q: Fraction, t: Fraction) -> Combination:
     return _rational((q - t) / max(q * (1 - q), DENOMINATOR_EPS))
 
 
+def _probabilities_hvp(q: Fraction, t: Fraction) -> Combination:
+    return _rational((q * q - 2 * q * t + t) / (q * (1 - q)) ** 2)
+
+
 def _bce_targets_grad(q: Fraction, _: Fraction) -> Combination:
     return _combine((Fraction(-1), _log(q)), (Fraction(1), _log(1 - q)))
 
@@ -173,10 +193,12 @@ FORMULAS: Mapping[Quantity, Callable[..., Combination]] = {
     Quantity("bce_with_logits", "loss"): _logits_loss,
     Quantity("bce_with_logits", "logits_grad"): _logits_grad,
     Quantity("bce_with_logits", "targets_grad"): _logits_targets_grad,
+    Quantity("bce_with_logits", "logits_hvp"): _logits_hvp,
     Quantity("bce", "loss"): _bce_loss,
     Quantity("bce", "loss", "clamp_log_100"): _bce_loss_clamped,
     Quantity("bce", "probabilities_grad"): _probabilities_grad,
     Quantity("bce", "probabilities_grad", "denominator_eps_1e_12"): _probabilities_grad_over_eps,
     Quantity("bce", "targets_grad"): _bce_targets_grad,
+    Quantity("bce", "probabilities_hvp"): _probabilities_hvp,
 }
 """Each quantity, for the weight 1."""

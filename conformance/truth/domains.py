@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from conformance.model import OPERATIONS, Array, Case
+from conformance.floats import FORMATS
+from conformance.model import OPERATIONS, REDUCTIONS, Array, Case
 from conformance.truth.errors import InvalidQuestion, UndefinedQuestion
 
 if TYPE_CHECKING:
@@ -31,23 +32,34 @@ def check_domain(case: Case) -> None:
     """Return if the question of ``case`` has an answer.
 
     Raises:
-        InvalidQuestion: If a required input differs in shape from the first, an optional one does
-            not broadcast into that shape (NumPy's rules, nothing enlarged), or an element lies
-            outside its domain.
-        UndefinedQuestion: If a weight is infinite.
+        InvalidQuestion: If the reduction does not exist, a required input or the direction differs
+            in shape from the first, a weight does not broadcast into that shape (NumPy's rules,
+            nothing enlarged), grad_output has another shape than the loss, an element lies outside
+            its domain, an input is complex, or the first one is not of a float dtype.
+        UndefinedQuestion: If a factor is infinite.
     """
     where = f"{case.path}: {case.id}"
     operation = OPERATIONS[case.operation]
     first = operation.inputs[0]
     shape = case.inputs[first].shape
+    loss = shape if case.reduced == "none" else ()
+    if case.reduction not in REDUCTIONS:
+        msg = f"{where}: there is no reduction {case.reduction!r}. Say that the case raises."
+        raise InvalidQuestion(msg)
+    for name, dtype in case.input_dtypes.items():
+        if dtype not in FORMATS and (name == first or dtype == "complex64"):
+            msg = f"{where}: {name} cannot be of {dtype}. Say that the case raises."
+            raise InvalidQuestion(msg)
     for name, array in case.inputs.items():
-        if name not in operation.optional and array.shape != shape:
+        wanted = loss if name == "grad_output" else shape
+        exact = name not in operation.optional or name in ("grad_output", "direction")
+        if exact and array.shape != wanted:
             msg = (
                 f"{where}: {name} has shape {array.shape}, {first} {shape}. "
-                "Give both one shape, or say that the case raises."
+                f"Give {name} the shape {wanted}, or say that the case raises."
             )
             raise InvalidQuestion(msg)
-        if name in operation.optional and not _broadcasts_into(array.shape, shape):
+        if not exact and not _broadcasts_into(array.shape, shape):
             msg = (
                 f"{where}: {name} of shape {array.shape} does not broadcast into the shape {shape} "
                 f"of {first}. Give a shape that does, or say that the case raises."

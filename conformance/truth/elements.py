@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from conformance.floats import FORMATS, to_array
-from conformance.model import OPERATIONS, Array, Case
+from conformance.model import FACTORS, OPERATIONS, Array, Case
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 Point = tuple[float, ...]
-"""What one element of a loss depends on: the operation's inputs in order, without the weight."""
+"""What one element of a loss depends on: the operation's arguments, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,31 +25,26 @@ class Elements:
     Attributes:
         shape: The shape of the first input, hence of every gradient.
         points: The point of each distinct element.
-        weights: Its weight: the factor of its loss.
+        factors: What multiplies its loss and its derivatives, in the order of FACTORS.
         counts: How often it occurs.
         which: For each element in C order, its index in the three above.
     """
 
     shape: tuple[int, ...]
     points: tuple[Point, ...]
-    weights: tuple[float, ...]
+    factors: tuple[tuple[float, ...], ...]
     counts: tuple[int, ...]
     which: np.ndarray[Any, np.dtype[np.intp]]
 
 
-def arguments_of(operation: str) -> tuple[str, ...]:
-    """Names of the inputs that make a point, in its order."""
-    return tuple(name for name in OPERATIONS[operation].inputs if name != "weight")
-
-
 def elements_of(case: Case) -> Elements:
-    """The elements of a case that ``check_domain`` accepts; an absent weight is 1.
+    """The elements of a case that ``check_domain`` accepts; an absent input is 1.
 
     The sign of a zero is dropped, and every NaN is the same NaN.
     """
-    arguments = arguments_of(case.operation)
+    arguments = OPERATIONS[case.operation].arguments
     shape = case.inputs[arguments[0]].shape
-    columns = [_column(case.inputs.get(name), shape) for name in (*arguments, "weight")]
+    columns = [_column(case.inputs.get(name), shape) for name in (*arguments, *FACTORS)]
     order = np.lexsort(columns)
     starts = np.zeros(order.size, dtype=bool)
     starts[:1] = True
@@ -59,11 +57,17 @@ def elements_of(case: Case) -> Elements:
     first = order[starts]
     return Elements(
         shape=shape,
-        points=tuple(zip(*(column[first].tolist() for column in columns[:-1]), strict=True)),
-        weights=tuple(columns[-1][first].tolist()),
+        points=tuple(_rows(columns[: len(arguments)], first)),
+        factors=tuple(_rows(columns[len(arguments) :], first)),
         counts=tuple(np.bincount(which).tolist()),
         which=which,
     )
+
+
+def _rows(
+    columns: Sequence[np.ndarray[Any, np.dtype[np.float64]]], index: np.ndarray[Any, Any]
+) -> Iterator[tuple[float, ...]]:
+    return zip(*(column[index].tolist() for column in columns), strict=True)
 
 
 def _column(array: Array | None, shape: tuple[int, ...]) -> np.ndarray[Any, np.dtype[np.float64]]:

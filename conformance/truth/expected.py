@@ -8,16 +8,18 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from conformance.errors import ConformanceError
-from conformance.model import Alternative, Case, Expected, Truth
+from conformance.model import DTYPE_POLICIES, OPERATIONS, Alternative, Case, Expected, Truth
 from conformance.truth.agreement import agreed_text
 from conformance.truth.domains import check_domain
 from conformance.truth.elements import Elements, Point, elements_of
-from conformance.truth.limits import limit_at, weighted
-from conformance.truth.policies import LIMIT, POLICIES, Quantity
+from conformance.truth.limits import limit_at, product, weighted
+from conformance.truth.policies import LIMIT, POLICIES, REFUSE, Quantity
 from conformance.truth.sums import WeightedSum
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from conformance.truth.limits import Extended
 
 
 def expected_for(case: Case) -> Expected:
@@ -46,6 +48,7 @@ def expected_for(case: Case) -> Expected:
             Alternative(
                 policy,
                 {name: _truth(case, elements, name, policy) for name in _covered(case, policy)},
+                raises=policy == REFUSE,
             )
             for policy in case.policies
         )
@@ -53,14 +56,17 @@ def expected_for(case: Case) -> Expected:
 
 
 def _covered(case: Case, policy: str) -> list[str]:
-    """Those of the case's outputs that ``policy`` settles, at least one."""
+    """Those of the case's outputs that ``policy`` settles: at least one, none if it refuses."""
     where = f"{case.path}: {case.id}"
     if policy not in POLICIES:
         msg = f"{where}: there is no policy {policy!r}. Give one of {', '.join(POLICIES)}."
         raise ConformanceError(msg)
+    if policy in DTYPE_POLICIES and not case.input_dtypes:
+        msg = f"{where}: policy {policy!r} is about inputs of several dtypes. Leave it out."
+        raise ConformanceError(msg)
     settled = POLICIES[policy].get(case.operation, frozenset())
     covered = [name for name in case.outputs if name in settled]
-    if not covered:
+    if not covered and policy != REFUSE:
         msg = (
             f"{where}: policy {policy!r} covers none of the outputs {', '.join(case.outputs)} of "
             f"{case.operation}. Leave it out."
@@ -84,19 +90,19 @@ def _truth(case: Case, elements: Elements, output: str, policy: str) -> Truth:
     quantity = Quantity(case.operation, output, policy)
     where = f"{case.path}: {case.id}: {output}"
     size = len(elements.which)
-    divisor = size if case.reduction == "mean" else 1
-    if output == "loss" and case.reduction != "none":
+    divisor = size if case.reduced == "mean" else 1
+    kept = len(OPERATIONS[case.operation].factors_of(output))
+    factors = [product(given[:kept]) for given in elements.factors]
+    if output == "loss" and case.reduced != "none":
         if divisor == 0:
             return Truth(shape=(), values=("nan",))
-        every = zip(elements.points, elements.weights, elements.counts, strict=True)
+        every = zip(elements.points, factors, elements.counts, strict=True)
         return Truth(shape=(), values=(_text(quantity, every, divisor, where),))
     sampled = bool(case.positions) or any(array.described for array in case.inputs.values())
     positions = case.positions if sampled else tuple(range(size))
     indices = [int(elements.which[position]) for position in positions]
     texts = {
-        index: _text(
-            quantity, [(elements.points[index], elements.weights[index], 1)], divisor, where
-        )
+        index: _text(quantity, [(elements.points[index], factors[index], 1)], divisor, where)
         for index in sorted(set(indices))
     }
     return Truth(
@@ -107,19 +113,19 @@ def _truth(case: Case, elements: Elements, output: str, policy: str) -> Truth:
 
 
 def _text(
-    quantity: Quantity, elements: Iterable[tuple[Point, float, int]], divisor: int, where: str
+    quantity: Quantity, elements: Iterable[tuple[Point, Extended, int]], divisor: int, where: str
 ) -> str:
-    """The sum over (point, weight, count) of count * weight * quantity, divided by ``divisor``."""
+    """The sum over (point, factor, count) of count * factor * quantity, divided by ``divisor``."""
     terms: defaultdict[Point, Fraction] = defaultdict(Fraction)
     constant = Fraction(0)
     # The sum of these decides whether the whole is infinite; float arithmetic knows how.
     unbounded = 0.0
-    for point, weight, count in elements:
+    for point, factor, count in elements:
         limit = limit_at(quantity, point)
-        if limit is None and not math.isnan(weight):
-            terms[point] += Fraction(weight) * count
+        if limit is None and isinstance(factor, Fraction):
+            terms[point] += factor * count
             continue
-        value = math.nan if limit is None else weighted(limit, weight, quantity.policy)
+        value = math.nan if limit is None else weighted(limit, factor, quantity.policy)
         if isinstance(value, Fraction):
             constant += value * count
         else:

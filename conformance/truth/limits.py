@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -30,15 +30,31 @@ def limit_at(quantity: Quantity, point: Point) -> Extended | None:
     return formula_for(LIMITS, quantity)(*point)
 
 
-def weighted(value: Extended, weight: float, policy: str = LIMIT) -> Extended:
-    """``weight * value``; but for one policy 0*inf is 0: the weight 0 masks all but a NaN."""
-    if math.isnan(weight):
+def weighted(value: Extended, factor: Extended, policy: str = LIMIT) -> Extended:
+    """``factor * value``; but for one policy 0*inf is 0: the factor 0 masks all but a NaN.
+
+    Args:
+        value: Of an element, for the weight 1.
+        factor: A finite one, exact, or nan.
+        policy: Of its quantity.
+    """
+    if not isinstance(factor, Fraction):
         return math.nan
     if isinstance(value, Fraction):
-        return Fraction(weight) * value
-    if math.isnan(value):
-        return math.nan
-    return weight * value if weight or policy == ZERO_TIMES_INFINITY else Fraction(0)
+        return factor * value
+    if factor or math.isnan(value):
+        return math.copysign(1.0, factor) * value
+    return math.nan if policy == ZERO_TIMES_INFINITY else Fraction(0)
+
+
+def product(factors: Iterable[float]) -> Extended:
+    """The exact product of finite factors; nan if one is NaN."""
+    total = Fraction(1)
+    for factor in factors:
+        if math.isnan(factor):
+            return math.nan
+        total *= Fraction(factor)
+    return total
 
 
 def _infinite(coefficient: Fraction) -> Extended:
@@ -89,6 +105,9 @@ LIMITS: Mapping[Quantity, Limit] = {
     Quantity("bce_with_logits", "targets_grad"): _at_infinite_logit(
         above=lambda _t, _p: -math.inf, below=lambda _t, p: _infinite(p)
     ),
+    Quantity("bce_with_logits", "logits_hvp"): _at_infinite_logit(
+        above=lambda _t, _p: Fraction(0), below=lambda _t, _p: Fraction(0)
+    ),
     Quantity("bce_with_logits", "loss", "nan_at_infinity"): _at_infinite_logit(
         above=lambda _t, _p: math.nan, below=lambda _t, _p: math.nan
     ),
@@ -99,6 +118,10 @@ LIMITS: Mapping[Quantity, Limit] = {
     ),
     Quantity("bce", "targets_grad"): _at_certainty(
         never=lambda _t: math.inf, always=lambda _t: -math.inf
+    ),
+    Quantity("bce", "probabilities_hvp"): _at_certainty(
+        never=lambda t: math.inf if t else Fraction(1),
+        always=lambda t: Fraction(1) if t == 1 else math.inf,
     ),
     Quantity("bce", "loss", "clamp_log_100"): _at_certainty(
         never=lambda t: 100 * t, always=lambda t: 100 * (1 - t)

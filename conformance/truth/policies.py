@@ -5,12 +5,15 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from conformance.model import OPERATIONS
+from conformance.model import DTYPE_POLICIES, OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LIMIT = "limit"
+
+REFUSE = "refuse"
+"""Under it an error is right, and no value is."""
 
 ZERO_TIMES_INFINITY = "zero_times_infinity"
 """Under it the weight 0 times an infinite value is NaN; under all others it is 0."""
@@ -35,6 +38,8 @@ _EVERY = {name: frozenset(operation.outputs) for name, operation in OPERATIONS.i
 POLICIES: Mapping[str, Mapping[str, frozenset[str]]] = {
     LIMIT: _EVERY,
     ZERO_TIMES_INFINITY: _EVERY,
+    REFUSE: {name: frozenset() for name in OPERATIONS},
+    **dict.fromkeys((*DTYPE_POLICIES, "empty_mean_nan"), _EVERY),
     "nan_at_infinity": {"bce_with_logits": frozenset({"loss"})},
     "clamp_log_100": {"bce": frozenset({"loss"})},
     "denominator_eps_1e_12": {"bce": frozenset({"probabilities_grad"})},

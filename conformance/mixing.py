@@ -1,0 +1,65 @@
+"""Says which dtypes a question and a right answer to it have, where those of the inputs differ."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from conformance.floats import FORMATS, Format, to_array
+from conformance.layouts import lay_out
+from conformance.model import OPERATIONS
+
+if TYPE_CHECKING:
+    from conformance.model import Array, Case
+
+
+def dtype_of_input(case: Case, name: str, dtype: str) -> str:
+    """The dtype of an input in a question that is asked in ``dtype``."""
+    return case.input_dtypes.get(name, dtype)
+
+
+def numpy_dtype(name: str) -> np.dtype[Any]:
+    """The NumPy dtype of this name; that of bfloat16 is ml_dtypes'."""
+    return FORMATS[name].dtype if name in FORMATS else np.dtype(name)
+
+
+def input_array(case: Case, name: str, dtype: str) -> np.ndarray[Any, Any]:
+    """An input in its own dtype and layout."""
+    array: Array = case.inputs[name]
+    own = dtype_of_input(case, name, dtype)
+    wide = FORMATS.get(own, FORMATS["float64"])
+    values = to_array(array.values, array.shape, wide).astype(numpy_dtype(own), copy=False)
+    return lay_out(values, case.layout[name]) if name in case.layout else values
+
+
+def precision_of(case: Case, dtype: str) -> Format:
+    """The least precise of the question's float formats: no more can be asked of an answer."""
+    names = (dtype_of_input(case, name, dtype) for name in case.inputs)
+    formats = [FORMATS[name] for name in names if name in FORMATS] or [FORMATS[dtype]]
+    return min(formats, key=lambda format_: format_.precision)
+
+
+def dtype_of_output(case: Case, output: str, policy: str | None, dtype: str) -> str:
+    """The dtype of a right ``output`` under ``policy``; the first input's where none says."""
+    operation = OPERATIONS[case.operation]
+    first = operation.inputs[0]
+    if (of := operation.differentiated(output)) is not None:
+        return dtype_of_input(case, of, dtype)
+    if policy == "dtype_of_targets":
+        return dtype_of_input(case, "targets", dtype)
+    if policy == "dtype_promoted":
+        both = {dtype_of_input(case, name, dtype) for name in (first, "targets")}
+        return _promoted(both & FORMATS.keys())
+    return dtype_of_input(case, first, dtype)
+
+
+def _promoted(names: set[str]) -> str:
+    """The smallest of the formats that holds every number of those named."""
+    for name, format_ in FORMATS.items():
+        if all(
+            FORMATS[other].precision <= format_.precision and FORMATS[other].emax <= format_.emax
+            for other in names
+        ):
+            return name
+    raise AssertionError(names)
