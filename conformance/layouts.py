@@ -58,17 +58,19 @@ def _reversed(array: Values) -> Values:
 
 
 def _expanded(array: Values) -> Values:
-    once = tuple(
-        slice(None, 1) if size > 1 and _is_constant(array, axis) else slice(None)
-        for axis, size in enumerate(array.shape)
-    )
-    _require(slice(None, 1) in once, "an axis along which its values are all the same")
+    axes = expandable(array)
+    _require(bool(axes), "an axis along which its values are all the same")
+    once = tuple(slice(1 if axis in axes else None) for axis in range(array.ndim))
     return np.broadcast_to(array[once].copy(), array.shape)
 
 
-def _is_constant(array: Values, axis: int) -> bool:
-    same = np.broadcast_to(array.take([0], axis), array.shape)
-    return np.array_equal(array, same, equal_nan=True)
+def expandable(array: Values) -> set[int]:
+    """The axes of more than one element along which the values are all the same."""
+    return {
+        axis
+        for axis, size in enumerate(array.shape)
+        if size > 1 and np.array_equal(array, np.roll(array, 1, axis), equal_nan=True)
+    }
 
 
 def _channels_last(array: Values) -> Values:

@@ -19,6 +19,8 @@ InputDtype = Literal[DtypeName, "int64", "int32", "uint8", "bool", "complex64"]
 Layout = Literal["transposed", "strided", "reversed", "expanded", "channels_last"]
 
 REDUCTIONS: tuple[str, ...] = get_args(Reduction)
+REFUSE = "refuse"
+"""The policy under which an error is right, and no value is."""
 DTYPE_POLICIES = ("dtype_of_input", "dtype_of_targets", "dtype_promoted")
 """What the dtype of the loss follows where those of the inputs differ."""
 FACTORS = ("weight", "grad_output", "direction")

@@ -48,6 +48,7 @@ def case(
     published: Published | None = None,
     positions: Sequence[int] = (),
     rounded: str | None = None,
+    put: Mapping[str, Any] | None = None,
     **inputs: Any,
 ) -> Case:
     """A case; the oracle answers it unless ``expected`` is given."""
@@ -73,6 +74,7 @@ def case(
         inputs_rounded_to=rounded,  # type: ignore[arg-type]
         sha256=hashlib.sha256(identity.encode()).hexdigest(),
         path=Path("cases") / f"{group}.yaml",
+        **(put or {}),
     )
     return asked if expected else dataclasses.replace(asked, expected=expected_for(asked))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -13,7 +13,8 @@ from conformance.adapters import BUILT_IN, MissingFrameworkError, UnknownAdapter
 from conformance.adapters._torch import to_array, to_tensor
 from conformance.corpus import load_corpus
 from conformance.floats import FORMATS
-from conformance.model import Computed, Raised
+from conformance.layouts import lay_out
+from conformance.model import Computed, Declined, Raised
 from conformance.runner import ask_alone, question_of
 
 if TYPE_CHECKING:
@@ -145,3 +146,38 @@ def test_a_framework_that_is_not_installed_comes_with_its_remedy(
     monkeypatch.setattr(adapters, "BUILT_IN", {"gone": listing})
     with pytest.raises(MissingFrameworkError, match=r"pip install 'bce-conformance\[extra\]'"):
         adapters.load("gone")
+
+
+@pytest.mark.parametrize("layout", ["transposed", "strided", "expanded", "channels_last"])
+@pytest.mark.parametrize("dtype", list(FORMATS))
+def test_a_tensor_has_the_strides_of_its_array(layout: Any, dtype: str) -> None:
+    array = np.zeros((2, 3, 4, 5), FORMATS[dtype].dtype)
+    array[...] = np.arange(5)
+    laid = lay_out(array, layout)
+    tensor = to_tensor(laid, "cpu")
+    assert tuple(stride // laid.itemsize for stride in laid.strides) == tensor.stride()
+    assert array.tobytes() == to_array(tensor).tobytes()
+
+
+@pytest.mark.parametrize("name", TORCH_BASED)
+@pytest.mark.parametrize("layout", ["transposed", "strided", "reversed", "expanded"])
+def test_the_answer_is_the_same_in_every_layout(name: str, layout: Any) -> None:
+    given: Any = {"logits": [[0.5, 0.5], [2.0, 2.0]], "targets": [[0.0, 1.0], [1.0, 0.0]]}
+    adapter = adapters.load(name)
+    plain = adapter.evaluate(question("float64", **given))
+    laid = adapter.evaluate(question("float64", **given, layout={"logits": layout}))
+    for output, values in plain.outputs.items():
+        np.testing.assert_array_max_ulp(values, laid.outputs[output], 4)
+
+
+def test_an_integer_is_no_parameter_of_a_trainer() -> None:
+    asked = question(logits=[1.0], targets=[0.0], input_dtypes={"logits": "int64"})
+    answer = ask_alone(adapters.load("ignite"), asked)
+    assert Declined("a parameter is of a floating-point dtype, not int64") == answer
+
+
+def test_what_an_adapter_does_not_declare_is_declined() -> None:
+    asked = question(logits=[1.0], targets=[0.0], direction=[1.0], grad_output=[2.0])
+    answer = ask_alone(adapters.load("ignite"), asked)
+    assert Declined("ignite does not offer direction") == answer
+    assert isinstance(ask_alone(adapters.load("torch"), asked), Computed)

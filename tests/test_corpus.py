@@ -132,6 +132,24 @@ def test_inputs_are_rounded_once_where_the_case_says_so(tmp_path: Path) -> None:
         (entry(positions=[1]), "cases[0].positions: a position is beyond the 1 elements."),
         (entry(expected={"loss": ["1"]}), "cases[0].expected: logits_grad, targets_grad: not what"),
         (entry(expected={"raises": False}), "cases[0].expected.raises: write raises: true"),
+        (entry(input_dtypes={"weight": "int64"}), "input_dtypes.weight: the case has no weight."),
+        (
+            entry(input_dtypes={"logits": "uint8"}),
+            "logits[0]: 0.5 is no number of uint8; write one that is.",
+        ),
+        (entry(layout={"logits": "transposed"}), "layout.logits: this layout needs two axes"),
+        (entry(outputs=["logits_hvp"]), "outputs[0]: logits_hvp needs a direction; give one."),
+        (
+            entry(regression={"affected": "All."}),
+            "cases[0].regression: give either rerun_on with result, or not_rerun.",
+        ),
+        (
+            entry(
+                policies=["refuse"],
+                expected={"any_of": [{"policy": "refuse", "raises": True, "loss": ["1"]}]},
+            ),
+            "expected.any_of[0]: with raises: true it gives no outputs; run `fill`.",
+        ),
         (entry(expected={}), "give either outputs, or any_of, or raises: true."),
         (entry(published={"value": {"loss": 1}, "where": "x"}), "got int"),
         (entry(published={"value": {"gain": "1"}, "where": "x"}), "'gain' is not an output."),

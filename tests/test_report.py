@@ -234,4 +234,4 @@ def test_a_case_whose_answer_is_an_error_says_so() -> None:
         targets=[1],
         expected=Expected(raises=True),
     )
-    assert [1] == payload(render_report([run([result(bad, "torch")])], [bad]))["cases"]["raises"]
+    assert [2] == payload(render_report([run([result(bad, "torch")])], [bad]))["cases"]["raises"]

@@ -28,6 +28,35 @@ def snippet_cases() -> list[Case]:
         case("logits/described/uneven", logits=Array((20,), uneven, True), targets=[0.5] * 20),
         case("logits/described/grid", logits=Array((3, 2), (0.5, 1), True), targets=[[0, 1]] * 3),
         case("logits/hex/listed", logits=[small] * 5, targets=[0, 0, 0, 1, small]),
+        *(
+            case(
+                f"logits/layouts/{layout}",
+                logits=np.repeat([0.5, 1.0], 12).reshape(2, 3, 2, 2),
+                targets=np.ones((2, 3, 2, 2)),
+                put={"layout": {"logits": layout}},
+            )
+            for layout in ("transposed", "strided", "reversed", "expanded", "channels_last")
+        ),
+        case(
+            "logits/second/derivative",
+            logits=[0.5, -2.0],
+            targets=[1, 0.25],
+            grad_output=[2.0, 3.0],
+            direction=[1.0, -4.0],
+        ),
+        case(
+            "logits/old/arguments",
+            logits=[0.5, -2.0],
+            targets=[1, 0.25],
+            put={"legacy": {"size_average": False}},
+        ),
+        case(
+            "logits/mixed/weight",
+            logits=[0.5, -2.0],
+            targets=[1, 0.25],
+            weight=[3.0, 1.0],
+            put={"input_dtypes": {"weight": "int64"}},
+        ),
         case(
             "logits/hex/described",
             logits=Array((4,), (small, 1.0), described=True),
@@ -37,6 +66,7 @@ def snippet_cases() -> list[Case]:
     ]
 
 
+@pytest.mark.filterwarnings("ignore:size_average and reduce args:UserWarning")
 @pytest.mark.parametrize("asked", snippet_cases(), ids=lambda asked: asked.id)
 def test_a_snippet_runs_as_it_stands_and_prints_values_near_the_truth(
     asked: Case, capsys: pytest.CaptureFixture[str]

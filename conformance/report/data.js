@@ -32,7 +32,7 @@ function arrange(data) {
     adapter, device, version, index,
   }));
   const cases = zip(data.cases, texts, [
-    "group", "operation", "reduction", "dtypes", "flags", "policies", "rounded",
+    "group", "operation", "reduction", "dtypes", "flags", "policies", "rounded", "asked",
   ]);
   const answers = data.answers[0].map((_, index) => {
     const [grade, ulp, policy, ulps, values, dtype, shape, message] =

@@ -80,7 +80,9 @@ function facts(kase, glossary) {
     ["flags", explained(kase.flags, glossary)],
     ["policies", explained(kase.policies, glossary)],
     ["rounded", kase.rounded && `inputs are rounded once to ${kase.rounded}, and exact from then on`],
+    ["put", kase.asked],
     ["source", sources],
+    ["history", kase.history],
   ].filter(([, value]) => value.length !== 0);
   return el("dl", { class: "facts" }, lines.map(([name, value]) =>
     [el("dt", {}, name), el("dd", {}, value)]));
@@ -126,7 +128,10 @@ function dtypeSwitch(dtypes, chosen, show) {
 function answersOf(kase, dtype, links) {
   const rows = kase.rows.filter((row) => row.dtype === dtype);
   const parts = [statuses(rows, links)];
-  if (kase.raises) parts.push(el("p", {}, "The right answer is an error."));
+  if (kase.raises) {
+    const words = kase.raises === 2 ? "The right answer is an error." : "An error is a right answer, too.";
+    parts.push(el("p", {}, words));
+  }
   const names = new Set(kase.truth.flatMap(([, outputs]) => outputs.map(([name]) => name)));
   for (const row of rows) for (const name of row.answers.keys()) names.add(name);
   for (const name of names) parts.push(outputTable(kase, rows, name));

@@ -92,16 +92,45 @@ def _cases(cases: Sequence[Case], texts: _Index) -> dict[str, list[Any]]:
         "policies": [[texts[policy] for policy in case.policies] for case in cases],
         "sources": [[[source, link(source)] for source in case.source] for case in cases],
         "rounded": [texts[case.inputs_rounded_to or ""] for case in cases],
+        "asked": [texts[_asked(case)] for case in cases],
+        "history": [_history(case) for case in cases],
         "place": [case.path.name for case in cases],
-        "raises": [int(case.expected is not None and case.expected.raises) for case in cases],
+        "raises": [_raises(case) for case in cases],
         # One column: what repeats within a case stays near enough for gzip to see it.
         "detail": [[_inputs(case), _truth(case), _snippet(case)] for case in cases],
     }
 
 
+def _asked(case: Case) -> str:
+    """What is particular in how the question is put."""
+    parts = [f"{name} of dtype {dtype}" for name, dtype in case.input_dtypes.items()]
+    parts += [f"{name} laid out {kind}" for name, kind in case.layout.items()]
+    parts += [f"{name}={value}" for name, value in case.legacy.items()]
+    return ", ".join(parts)
+
+
+def _history(case: Case) -> str:
+    """What is known of the fault that the case comes from."""
+    known = case.regression
+    if known is None:
+        return ""
+    result = (known.result or "").replace("_", " ")
+    rerun = f"{result} on {known.rerun_on}" if known.rerun_on else f"not re-run: {known.not_rerun}"
+    return f"{known.affected}; {rerun}"
+
+
 def _snippet(case: Case) -> str:
     """In the first dtype; the script puts another one's name in its place."""
     return torch_snippet(case, case.dtypes[0]) if case.dtypes else ""
+
+
+def _raises(case: Case) -> int:
+    """2 where the right answer is an error, 1 where it may be one."""
+    if case.expected is None:
+        return 0
+    return (
+        2 if case.expected.raises else int(any(item.raises for item in case.expected.alternatives))
+    )
 
 
 def _inputs(case: Case) -> list[list[Any]]:

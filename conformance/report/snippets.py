@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from conformance.floats import hex_text
+from conformance.floats import FORMATS, hex_text, to_array
+from conformance.layouts import expandable
 from conformance.model import OPERATIONS
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def torch_snippet(case: Case, dtype: str) -> str:
     The snippets of one case differ in nothing but the name of the dtype.
     """
     operation = OPERATIONS[case.operation]
-    wanted = {operation.gradients[name] for name in case.outputs if name in operation.gradients}
+    wanted = {operation.differentiated(name) for name in case.outputs} - {None}
     lines = [
         _comment(case.id),
         "import torch",
@@ -36,22 +37,68 @@ def torch_snippet(case: Case, dtype: str) -> str:
     for name in operation.inputs:
         if name in case.inputs:
             tail = ".requires_grad_()" if name in wanted else ""
-            lines.append(f"{name} = {_tensor(case.inputs[name])}{tail}")
-    first, second, *options = (name for name in operation.inputs if name in case.inputs)
-    arguments = [first, second, *(f"{name}={name}" for name in options)]
-    call = f"F.{_FUNCTIONS[case.operation]}"
-    lines.append(f'loss = {call}({", ".join(arguments)}, reduction="{case.reduction}")')
-    if wanted:
-        lines.append("loss.sum().backward()")
+            lines.append(f"{name} = {_laid_out(case, name)}{tail}")
+    lines.append(f"loss = {_call(case)}")
+    lines += _derivatives(case, first=operation.inputs[0]) if wanted else []
     lines.append("")
     for name in case.outputs:
         lines += _show(case, name)
     return "\n".join(lines) + "\n"
 
 
+def _call(case: Case) -> str:
+    first, second, *options = (
+        name
+        for name in OPERATIONS[case.operation].inputs
+        if name in case.inputs and name not in ("grad_output", "direction")
+    )
+    arguments = [
+        first,
+        second,
+        *(f"{name}={name}" for name in options),
+        *(f"{name}={value}" for name, value in case.legacy.items()),
+        f'reduction="{case.reduction}"',
+    ]
+    return f"F.{_FUNCTIONS[case.operation]}({', '.join(arguments)})"
+
+
+def _derivatives(case: Case, first: str) -> list[str]:
+    objective = "(loss * grad_output).sum()" if "grad_output" in case.inputs else "loss.sum()"
+    if "direction" not in case.inputs:
+        return [f"{objective}.backward()"]
+    return [
+        f"objective = {objective}",
+        "objective.backward(retain_graph=True)",
+        f"(slope,) = torch.autograd.grad(objective, {first}, create_graph=True)",
+        f"(product,) = torch.autograd.grad(slope, {first}, direction)",
+    ]
+
+
+def _laid_out(case: Case, name: str) -> str:
+    """An expression of the tensor, at the places in memory that the case asks for."""
+    array = case.inputs[name]
+    dtype = f"torch.{case.input_dtypes[name]}" if name in case.input_dtypes else "dtype"
+    text = _tensor(array, dtype)
+    match case.layout.get(name):
+        case "transposed":
+            backwards = ", ".join(str(axis) for axis in reversed(range(len(array.shape))))
+            return f"{text}.permute({backwards}).contiguous().permute({backwards})"
+        case "strided":
+            return f"torch.stack([{text}] * 2, -1)[..., 0]"
+        case "expanded":
+            once = expandable(to_array(array.values, array.shape, FORMATS["float64"]))
+            index = ", ".join(":1" if axis in once else ":" for axis in range(len(array.shape)))
+            return f"{text}[{index}].clone().expand({array.shape})"
+        case "channels_last":
+            return f"{text}.contiguous(memory_format=torch.channels_last)"
+        case _:  # PyTorch has no negative strides.
+            return text
+
+
 def _show(case: Case, name: str) -> list[str]:
-    of = OPERATIONS[case.operation].gradients.get(name)
-    source = "loss" if of is None else f"{of}.grad"
+    operation = OPERATIONS[case.operation]
+    source = f"{operation.gradients[name]}.grad" if name in operation.gradients else "loss"
+    source = "product" if name == operation.hessian_product else source
     known = case.expected.alternatives if case.expected is not None else ()
     truths = [(item.policy, item.outputs[name]) for item in known if name in item.outputs]
     positions = truths[0][1].positions if truths else None
@@ -63,6 +110,8 @@ def _show(case: Case, name: str) -> list[str]:
         lines.append(_comment(f"truth{f' under {policy}' if policy else ''}: {digits}"))
     if case.expected is not None and case.expected.raises:
         lines.append(_comment("expected: an error"))
+    if any(alternative.raises for alternative in known):
+        lines.append(_comment("an error is right, too"))
     return lines
 
 
@@ -71,15 +120,15 @@ def _comment(text: str) -> str:
     return "# " + " ".join(text.split())
 
 
-def _tensor(array: Array) -> str:
+def _tensor(array: Array, dtype: str) -> str:
     """An expression of the tensor, in the fewest characters that stay exact."""
     size = math.prod(array.shape)
     values = array.values
     if array.described and len(values) == 1:
-        return f"torch.full({array.shape}, {_literal(values[0])}, dtype=dtype)"
+        return f"torch.full({array.shape}, {_literal(values[0])}, dtype={dtype})"
     if array.shape == ():
-        return f"torch.tensor({_literal(values[0])}, dtype=dtype)"
-    text = f"torch.tensor({_spaced(values) or _listed(values)}, dtype=dtype)"
+        return f"torch.tensor({_literal(values[0])}, dtype={dtype})"
+    text = f"torch.tensor({_spaced(values) or _listed(values)}, dtype={dtype})"
     if len(values) < size:
         text += f".repeat({-(-size // len(values))})"
         text += f"[:{size}]" if size % len(values) else ""

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from conformance.model import REFUSE
 from conformance.report.marks import ulp_text, worst_ulp
 from conformance.report.matrix import dtype_order
 
@@ -128,8 +129,12 @@ def policies(evidence: Evidence) -> list[tuple[str, str, list[int]]]:
     """
     found: defaultdict[tuple[str, str], Counter[Subject]] = defaultdict(Counter)
     for subject, result in evidence.results:
-        for policy in {output.policy for output in result.outputs.values()} - {None}:
-            found[evidence.cases[result.case].group, str(policy)][subject] += 1
+        case = evidence.cases[result.case]
+        followed = {output.policy for output in result.outputs.values()} - {None}
+        if result.raised and REFUSE in case.policies:
+            followed.add(REFUSE)
+        for policy in followed:
+            found[case.group, str(policy)][subject] += 1
     return [
         (group, policy, [tally[subject] for subject in evidence.active])
         for (group, policy), tally in sorted(found.items())

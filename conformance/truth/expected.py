@@ -8,12 +8,20 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from conformance.errors import ConformanceError
-from conformance.model import DTYPE_POLICIES, OPERATIONS, Alternative, Case, Expected, Truth
+from conformance.model import (
+    DTYPE_POLICIES,
+    OPERATIONS,
+    REFUSE,
+    Alternative,
+    Case,
+    Expected,
+    Truth,
+)
 from conformance.truth.agreement import agreed_text
 from conformance.truth.domains import check_domain
 from conformance.truth.elements import Elements, Point, elements_of
 from conformance.truth.limits import limit_at, product, weighted
-from conformance.truth.policies import LIMIT, POLICIES, REFUSE, Quantity
+from conformance.truth.policies import LIMIT, POLICIES, Quantity
 from conformance.truth.sums import WeightedSum
 
 if TYPE_CHECKING:

@@ -5,15 +5,12 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from conformance.model import DTYPE_POLICIES, OPERATIONS
+from conformance.model import DTYPE_POLICIES, OPERATIONS, REFUSE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LIMIT = "limit"
-
-REFUSE = "refuse"
-"""Under it an error is right, and no value is."""
 
 ZERO_TIMES_INFINITY = "zero_times_infinity"
 """Under it the weight 0 times an infinite value is NaN; under all others it is 0."""
