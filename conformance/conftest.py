@@ -239,7 +239,7 @@ class _Recording:
         complete = over and not self._lost and not session.shouldfail and not session.shouldstop
         run = recorder.finish(complete=complete)
         if run is not None:
-            self._closing += recorder.table()
+            self._closing += recorder.table() + recorder.deviations()
             self._closing.append(f"run:    {run.path}" + ("" if complete else " (cut short)"))
             if not self._config.option.no_report and (report := recorder.report(run)):
                 self._closing.append(f"report: {report}")

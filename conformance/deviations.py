@@ -25,7 +25,8 @@ class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """One entry of a ledger.
 
     Attributes:
-        cases: Pattern of full case ids, with ``*`` for any characters.
+        cases: Pattern of full case ids, with ``*`` for any characters. An entry of a file may
+            give a list of them, and is then one deviation for each.
         outputs: The outputs that are wrong; empty where an error is missing or undue.
         dtypes: Where it shows; empty means in all.
         devices: Kinds of device on which it shows; empty means on all.
@@ -138,7 +139,7 @@ def load_ledger(paths: Iterable[Path], versions: Mapping[str, str]) -> Ledger:
         try:
             with path.open("rb") as file:
                 raw: Any = tomllib.load(file)
-            entries = msgspec.convert(raw, _File).deviation
+            entries = msgspec.convert(_one_pattern_each(raw), _File).deviation
             current += [(path, entry) for entry in entries if _is_current(entry, versions)]
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
             msg = f"{path}: {error}. Mend the ledger of deviations."
@@ -147,6 +148,20 @@ def load_ledger(paths: Iterable[Path], versions: Mapping[str, str]) -> Ledger:
             msg = f"{path}: {error}. Write a version range such as '>=2.0,<3'."
             raise ConformanceError(msg) from None
     return Ledger(tuple(current))
+
+
+def _one_pattern_each(raw: dict[str, Any]) -> dict[str, Any]:
+    """The file with an entry for each pattern of a list, so that each is judged by itself."""
+    entries = raw.get("deviation")
+    if not isinstance(entries, list):
+        return raw
+    single = []
+    for entry in entries:
+        cases = entry.get("cases") if isinstance(entry, dict) else None
+        single += (
+            [entry | {"cases": each} for each in cases] if isinstance(cases, list) else [entry]
+        )
+    return raw | {"deviation": single}
 
 
 def _is_current(entry: Deviation, versions: Mapping[str, str]) -> bool:

@@ -123,6 +123,22 @@ class Recorder:
             lines.append(f"{name:12}" + "".join(f"{number:>10}" for number in row))
         return lines
 
+    def deviations(self) -> list[str]:
+        """Known deviations by reason, a line each, with the number of their results."""
+        known = Counter(
+            (result.adapter, f"{result.reason} {result.deviation}")
+            for result in self.results
+            if result.status == "deviates"
+        )
+        adapters: dict[str, list[str]] = {}
+        for adapter, reason in known:
+            adapters.setdefault(reason, []).append(adapter)
+        lines = []
+        for reason, names in adapters.items():
+            count = sum(known[name, reason] for name in names)
+            lines.append(f"deviates: {count} by {', '.join(names)}: {reason}")
+        return lines
+
     def _unselected(self) -> list[NotRun]:
         """What the plan has and -k, a node id or the like has left out."""
         planned = Counter(

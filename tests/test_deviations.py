@@ -166,3 +166,14 @@ def test_an_entry_for_a_device_not_planned_is_left_alone(tmp_path: Path) -> None
 def test_a_malformed_ledger_is_one_sentence(tmp_path: Path, old: str, new: str) -> None:
     with pytest.raises(ConformanceError, match=r"x\.deviations\.toml: .+\.$"):
         ledger(tmp_path, ENTRY.replace(old, new))
+
+
+def test_each_pattern_of_a_list_is_judged_by_itself(tmp_path: Path) -> None:
+    text = ENTRY.replace(
+        'cases = "probabilities/edges/*"', 'cases = ["probabilities/edges/*", "logits/none/*"]'
+    )
+    book = ledger(tmp_path, text)
+    found = result()
+    assert "deviates" == status(book, found)
+    (problem,) = book.stale([(found.case, found.device, found.dtype)], [found])
+    assert "the entry for logits/none/* matches nothing. Remove it." in problem

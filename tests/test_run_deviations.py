@@ -52,3 +52,16 @@ def test_a_known_deviation_is_an_expected_failure(folder: Path) -> None:
     assert 0 == ran.code
     assert "Half of it. https://x.org" in ran.output
     assert "deviates" == ran.results["theme/one-mine-float32"]
+
+
+def test_known_deviations_are_told_by_their_reason_at_the_end(folder: Path) -> None:
+    (folder / "mine.py").write_text(
+        "from fakes import HalfTheLoss\nclass Mine(HalfTheLoss):\n    name = 'mine'\n",
+        encoding="utf-8",
+    )
+    entry = '[[deviation]]\ncases = "theme/*"\noutputs = ["loss"]\ngrade = "wrong"\n'
+    (folder / "mine.deviations.toml").write_text(
+        entry + 'issue = "https://x.org"\nreason = "Half of it."\n', encoding="utf-8"
+    )
+    ran = run(folder, "-k", "theme/one", adapter="mine:Mine")
+    assert "deviates: 2 by mine: Half of it. https://x.org" in ran.output
