@@ -5,20 +5,23 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from conformance.adapters import BUILT_IN
+from conformance.adapters import BUILT_IN, load
 from conformance.corpus import load_corpus
 from conformance.records import read_run
+from conformance.runner import question_of
 
 corpus = load_corpus()
 run = read_run(Path("reports/run.jsonl.gz"))
 report = Path("reports/index.html")
 
-on_cpu = {
-    (case.id, case.sha256, adapter, dtype)
-    for case in corpus.cases
-    for adapter in BUILT_IN
-    for dtype in case.dtypes
-}
+on_cpu, declined = set(), 0
+for name in BUILT_IN:
+    adapter = load(name)
+    for case in corpus.cases:
+        if adapter.decline(question_of(case, "cpu", case.dtypes[0])) is not None:
+            declined += len(case.dtypes)
+        else:
+            on_cpu |= {(case.id, case.sha256, name, dtype) for dtype in case.dtypes}
 executed = {
     (result.case, result.sha256, result.adapter, result.dtype)
     for result in run.results
@@ -30,5 +33,5 @@ problems = [
     *([] if report.exists() and report.stat().st_size > 100_000 else [f"no report at {report}"]),
 ]
 print(*problems, sep="\n", file=sys.stderr)  # noqa: T201
-print(f"{len(executed)} of {len(on_cpu)} questions executed on the CPU")  # noqa: T201
+print(f"{len(executed)} of {len(on_cpu)} questions executed on the CPU, {declined} declined")  # noqa: T201
 sys.exit(bool(problems))

@@ -48,6 +48,7 @@ def draw(operation: str, fmt: Format, count: int, rng: np.random.Generator) -> d
         first = rng.choice([-1, 1], count) * 10 ** rng.uniform(-12, largest, count)
         inputs = {"logits": first, "pos_weight": 10 ** rng.uniform(-8, 4, count)}
     inputs["targets"] = targets
+    inputs["direction"] = np.ones(count)
     return {
         name: np.array([round_to(float(value), fmt) for value in values])
         for name, values in inputs.items()
