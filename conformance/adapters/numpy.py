@@ -36,6 +36,11 @@ def times(coefficient: Array, value: Array) -> Array:
     return np.where((coefficient == 0) & np.isinf(value), 0, coefficient * value)
 
 
+def ratio(a: Array, b: Array) -> Array:
+    """The quotient, and its limit 0 where both are 0."""
+    return np.where((a == 0) & (b == 0), 0, a / b)
+
+
 def bce_with_logits(x: Array, t: Array, p: Array) -> dict[str, Array]:
     """Elementwise loss and derivatives for logits ``x``, targets ``t`` and pos_weight ``p``."""
     return {
@@ -59,12 +64,13 @@ def bce(q: Array, t: Array) -> dict[str, Array]:
     """Elementwise loss and derivatives for probabilities ``q`` and targets ``t``."""
     log_q, log_1q = np.log(q), np.log1p(-q)
     # Fractions of opposite sign; at q = 0 and q = 1 the limits from inside (0, 1).
-    grad = times(1 - t, 1 / (1 - q)) - times(t, 1 / q)
+    grad = ratio(1 - t, 1 - q) - ratio(t, q)
     return {
         "loss": -times(t, log_q) - times(1 - t, log_1q),
         "probabilities_grad": grad,
         "targets_grad": log_1q - log_q,
-        "probabilities_hvp": times(t, 1 / q / q) + times(1 - t, 1 / (1 - q) / (1 - q)),
+        # Divided twice, since q * q underflows.
+        "probabilities_hvp": ratio(ratio(t, q), q) + ratio(ratio(1 - t, 1 - q), 1 - q),
     }
 
 
