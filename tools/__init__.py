@@ -1,0 +1,1 @@
+"""What maintainers of the project run, and nothing else needs."""
