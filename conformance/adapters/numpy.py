@@ -62,6 +62,7 @@ def target_slope(x: Array, p: Array) -> Array:
 
 def bce(q: Array, t: Array) -> dict[str, Array]:
     """Elementwise loss and derivatives for probabilities ``q`` and targets ``t``."""
+    q = q + 0.0  # -0.0 is the probability 0, and 1 / -0.0 has the wrong sign.
     log_q, log_1q = np.log(q), np.log1p(-q)
     # Fractions of opposite sign; at q = 0 and q = 1 the limits from inside (0, 1).
     grad = ratio(1 - t, 1 - q) - ratio(t, q)
