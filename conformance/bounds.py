@@ -146,13 +146,16 @@ def _of_probabilities(arrays: Mapping[str, Values], policy: str | None) -> dict[
     denominator = q * (1 - q)
     if policy == "denominator_eps_1e_12":
         denominator = np.maximum(denominator, np.float64(np.float32(1e-12)))
-    grad = (t * (1 - q) + (1 - t) * q) / denominator
-    target = log_q + log_1q
+    grad = np.abs(q - t) / denominator
+    grad_c = (t * (1 - q) + (1 - t) * q) / denominator
+    # The careful form is log((1-q)/q) itself: around 1/2, of 1 + (1-2q)/q.
+    target = np.where(np.abs(q - 0.5) <= 0.25, np.abs(np.log1p((1 - 2 * q) / q)), log_q + log_1q)
+    target_c = log_q + log_1q + 1
     second = t / q**2 + (1 - t) / (1 - q) ** 2
     return {
         "loss": (loss, loss_c),
-        "probabilities_grad": (grad, grad),
-        "targets_grad": (target, target + 1),
+        "probabilities_grad": (grad, grad_c),
+        "targets_grad": (target, target_c),
         "probabilities_hvp": (second, second),
     }
 

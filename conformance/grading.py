@@ -264,7 +264,11 @@ def _wrong(reason: str) -> Verdict:
 
 def _number(value: Any) -> float | None:
     """A plain number of four significant digits; None for NaN and infinity."""
-    return float(f"{value:.4g}") if np.isfinite(value) else None
+    if not np.isfinite(value):
+        return None
+    number = float(f"{value:.4g}")
+    # Rounded up, the largest numbers overflow.
+    return number if np.isfinite(number) else float(value)
 
 
 def identity(array: np.ndarray[Any, Any]) -> dict[str, Any]:

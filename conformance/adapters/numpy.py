@@ -64,12 +64,17 @@ def bce(q: Array, t: Array) -> dict[str, Array]:
     """Elementwise loss and derivatives for probabilities ``q`` and targets ``t``."""
     q = q + 0.0  # -0.0 is the probability 0, and 1 / -0.0 has the wrong sign.
     log_q, log_1q = np.log(q), np.log1p(-q)
-    # Fractions of opposite sign; at q = 0 and q = 1 the limits from inside (0, 1).
-    grad = ratio(1 - t, 1 - q) - ratio(t, q)
+    # q - t has one rounding where t/q and (1-t)/(1-q) nearly cancel; at q = 0 and q = 1 the two
+    # fractions give the limits from inside (0, 1).
+    inside = (q > 0) & (q < 1)
+    fractions = ratio(1 - t, 1 - q) - ratio(t, q)
     return {
         "loss": -times(t, log_q) - times(1 - t, log_1q),
-        "probabilities_grad": grad,
-        "targets_grad": log_1q - log_q,
+        "probabilities_grad": np.where(inside, (q - t) / (q * (1 - q)), fractions),
+        # 1 - 2q is exact around 1/2, where the two logarithms cancel.
+        "targets_grad": np.where(
+            np.abs(q - 0.5) <= 0.25, np.log1p((1 - 2 * q) / q), log_1q - log_q
+        ),
         # Divided twice, since q * q underflows.
         "probabilities_hvp": ratio(ratio(t, q), q) + ratio(ratio(1 - t, 1 - q), 1 - q),
     }
