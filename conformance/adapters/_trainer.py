@@ -58,7 +58,7 @@ class TrainerBased(TorchBased):
     def decline(self, question: Question) -> Declined | None:
         """Decline also what cannot be a parameter."""
         first, *_ = question.inputs.values()
-        if first.dtype.kind in "iub":
+        if first.dtype.kind in "iubc":
             return Declined(f"a parameter is of a floating-point dtype, not {first.dtype}")
         return super().decline(question)
 
