@@ -1,0 +1,1 @@
+"""Searches for the inputs at which an adapter's error is largest."""
