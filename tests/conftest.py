@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sys
+from pathlib import Path
 
 import pytest
 from running import CASES
@@ -10,8 +11,8 @@ from running import CASES
 from conformance.corpus import load_glossary
 from conformance.fill import fill
 
-if TYPE_CHECKING:
-    from pathlib import Path
+# The checkout's own programs, tools/ and benchmarks/; last, so that an installed wheel is tested.
+sys.path.append(str(Path(__file__).parents[1]))
 
 
 @pytest.fixture
