@@ -111,7 +111,7 @@ def main(count: int, seed: int) -> None:
                     over = max(over, int(lost.sum()))
                     cells.append(np.nanmax(np.where(inside & ~lost, used, 0)))
                 print(
-                    f"{operation:16}{output:20}{dtype:10}{cells[0]:12.2f}{cells[1]:12.2f}{over:6}"
+                    f"{operation:16}{output:20}{dtype:10}{cells[0]:12.2f}{cells[1]:12.4g}{over:6}"
                 )
 
 
