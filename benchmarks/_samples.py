@@ -17,13 +17,15 @@ import torch
 
 from conformance.errors import ConformanceError
 from conformance.floats import FORMATS, parse, round_to, to_array
-from conformance.model import OPERATIONS, Array, Case, DtypeName
+from conformance.model import Array, Case, DtypeName
+from conformance.operations import OPERATIONS
 from conformance.truth import InvalidQuestion, UndefinedQuestion, Unproven, expected_for
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from conformance.model import Layout, OperationName
+    from conformance.model import Layout
+    from conformance.operations import OperationName
 
 ORIGINS = ("OpInfo", "ModuleInfo")
 DTYPES: tuple[DtypeName, ...] = get_args(DtypeName)

@@ -19,7 +19,8 @@ import numpy as np
 from conformance import adapters
 from conformance.bounds import bounds_of
 from conformance.floats import FORMATS, parse, round_to
-from conformance.model import OPERATIONS, Array, Case, Computed
+from conformance.model import Array, Case, Computed
+from conformance.operations import OPERATIONS
 from conformance.runner import ask_alone, question_of
 from conformance.truth import expected_for
 from conformance.ulps import Reals

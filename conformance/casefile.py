@@ -9,7 +9,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from conformance.document import Number
 from conformance.glossary import Sentence  # noqa: TC001 - msgspec reads the annotations
-from conformance.model import DtypeName, InputDtype, Layout, OperationName
+from conformance.model import DtypeName, InputDtype, Layout
+from conformance.operations import OperationName  # noqa: TC001 - likewise
 
 FORMAT = "bce-conformance/1"
 

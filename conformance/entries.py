@@ -17,15 +17,8 @@ from conformance.casefile import CASE_ID, CaseEntry, Defaults, EntryError
 from conformance.expectations import given, read_digits, read_expected
 from conformance.floats import FORMATS, decimal_text, is_exact, round_to, to_array
 from conformance.layouts import LayoutError, lay_out
-from conformance.model import (
-    OPERATIONS,
-    REDUCTIONS,
-    Array,
-    Case,
-    Operation,
-    Published,
-    Regression,
-)
+from conformance.model import Array, Case, Published, Regression
+from conformance.operations import OPERATIONS, REDUCTIONS, Operation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,7 +8,7 @@ import numpy as np
 
 from conformance.floats import FORMATS, Format, to_array
 from conformance.layouts import lay_out
-from conformance.model import OPERATIONS
+from conformance.operations import OPERATIONS
 
 if TYPE_CHECKING:
     from conformance.model import Array, Case

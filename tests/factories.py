@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from conformance.model import OPERATIONS, Array, Case
+from conformance.model import Array, Case
+from conformance.operations import OPERATIONS
 from conformance.truth import expected_for
 
 

@@ -28,7 +28,8 @@ from factories import make_case
 from conformance.adapters.numpy import NumpyAdapter
 from conformance.bounds import bounds_of
 from conformance.floats import FORMATS
-from conformance.model import OPERATIONS, Computed, Grade
+from conformance.model import Computed, Grade
+from conformance.operations import OPERATIONS
 from conformance.runner import question_of
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ import numpy as np
 
 from conformance.floats import FORMATS
 from conformance.grading import Grader
-from conformance.model import OPERATIONS, Array, Case, Computed, Expected, Published, Raised
+from conformance.model import Array, Case, Computed, Expected, Published, Raised
+from conformance.operations import OPERATIONS
 from conformance.results import Footer, Header, NotRun, Result, Run
 from conformance.truth import expected_for
 

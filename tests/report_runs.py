@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from report_data import ALL, WIDE, array, careful, case, not_run, result, run, textbook
 
-from conformance.model import OPERATIONS, Alternative, Array, Case, Expected, Published, Truth
+from conformance.model import Alternative, Array, Case, Expected, Published, Truth
+from conformance.operations import OPERATIONS
 from conformance.results import NotRun, OutputResult, Result, Run
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from conformance.check import check
 from conformance.corpus import Corpus, case_files, default_root, load_corpus
 from conformance.document import Document, Number
 from conformance.floats import FORMATS
-from conformance.model import OPERATIONS, REDUCTIONS
+from conformance.operations import OPERATIONS, REDUCTIONS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,17 @@ import conformance
 PACKAGE = Path(conformance.__file__).parent
 
 FLOORS = [
-    {"conformance", "errors", "floats", "glossary", "layouts", "model", "results", "ulps"},
+    {
+        "conformance",
+        "errors",
+        "floats",
+        "glossary",
+        "layouts",
+        "model",
+        "operations",
+        "results",
+        "ulps",
+    },
     {
         "adapters.base",
         "arrays",
@@ -106,9 +116,16 @@ def test_an_adapter_imports_no_other() -> None:
 def test_the_report_needs_neither_adapters_nor_the_runner() -> None:
     for path in MODULES:
         if place_of(name_of(path)) == "report":
-            assert {"model", "results", "glossary", "records", "floats", "layouts", "errors"} >= {
-                other for other in imports(path) if place_of(other) != "report"
-            }, name_of(path)
+            assert {
+                "errors",
+                "floats",
+                "glossary",
+                "layouts",
+                "model",
+                "operations",
+                "records",
+                "results",
+            } >= {other for other in imports(path) if place_of(other) != "report"}, name_of(path)
 
 
 def test_every_module_begins_with_a_sentence() -> None:

@@ -16,7 +16,7 @@ from relations import Sample, problems
 from conformance import adapters
 from conformance.adapters import BUILT_IN
 from conformance.floats import FORMATS
-from conformance.model import OPERATIONS
+from conformance.operations import OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

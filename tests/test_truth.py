@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from conformance.errors import ConformanceError
-from conformance.model import OPERATIONS, Array, Case, Truth
+from conformance.model import Array, Case, Truth
+from conformance.operations import OPERATIONS
 from conformance.truth import InvalidQuestion, UndefinedQuestion, expected_for
 from conformance.truth.elements import elements_of
 

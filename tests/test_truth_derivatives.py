@@ -10,13 +10,14 @@ import mpmath
 import pytest
 from factories import make_case
 
-from conformance.model import Case, effective_reduction
+from conformance.operations import effective_reduction
 from conformance.truth import InvalidQuestion, UndefinedQuestion, expected_for
 from conformance.truth.agreement import agreed_text
 from conformance.truth.policies import Quantity
 from conformance.truth.sums import WeightedSum
 
 if TYPE_CHECKING:
+    from conformance.model import Case
     from conformance.truth.elements import Point
 
 

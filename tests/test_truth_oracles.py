@@ -15,7 +15,7 @@ from flint import arb
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from conformance.model import OPERATIONS
+from conformance.operations import OPERATIONS
 from conformance.truth import Disagreement, Unproven, closed_form
 from conformance.truth.agreement import agreed_text, compare
 from conformance.truth.arb import Enclosure, enclose

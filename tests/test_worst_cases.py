@@ -25,7 +25,8 @@ from tools.worst_cases.scoring import Goal, Scorer
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conformance.model import DtypeName, OperationName
+    from conformance.model import DtypeName
+    from conformance.operations import OperationName
 
 ULP = Goal("loss", "ulp")
 BOUND = Goal("loss", "bound")

@@ -10,7 +10,8 @@ import torch
 from torch.nn import functional
 
 from conformance.adapters.base import LossAdapter
-from conformance.model import OPERATIONS, Computed
+from conformance.model import Computed
+from conformance.operations import OPERATIONS
 
 if TYPE_CHECKING:
     from conformance.model import Question

@@ -26,7 +26,7 @@ class LossAdapter(ABC):
 
     Attributes:
         name: As in ``--adapter`` and in the report.
-        operations: Those of conformance.model.OPERATIONS that the framework has.
+        operations: Those of conformance.operations.OPERATIONS that the framework has.
         outputs: The outputs that it can return: of a framework that cannot differentiate with
             respect to the targets, all but "targets_grad".
         options: What it takes beyond two arrays of one dtype, by the names of a case's keys:

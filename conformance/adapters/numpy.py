@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from conformance.adapters.base import LossAdapter
-from conformance.model import OPERATIONS, Computed, Question
+from conformance.model import Computed, Question
+from conformance.operations import OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 
 from conformance.adapters._torch import Tensors, TorchBased, to_array
-from conformance.model import OPERATIONS, Computed
+from conformance.model import Computed
+from conformance.operations import OPERATIONS
 
 if TYPE_CHECKING:
     from conformance.model import Question

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from conformance.floats import decimal_text, hex_text
-from conformance.model import OPERATIONS
+from conformance.operations import OPERATIONS
 from conformance.report.answers import decode
 from conformance.report.links import link
 from conformance.report.marks import mark, worst_output

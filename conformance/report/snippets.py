@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from conformance.floats import FORMATS, hex_text, to_array
 from conformance.layouts import expandable
-from conformance.model import OPERATIONS
+from conformance.operations import OPERATIONS
 
 if TYPE_CHECKING:
     from conformance.model import Array, Case

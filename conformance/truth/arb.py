@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from flint import arb, arb_series, ctx, fmpq
 
-from conformance.model import OPERATIONS
+from conformance.operations import OPERATIONS
 from conformance.truth.policies import DENOMINATOR_EPS, LOG_FLOOR, Quantity, formula_for
 
 if TYPE_CHECKING:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from conformance.floats import FORMATS
-from conformance.model import OPERATIONS, REDUCTIONS, Array, Case
+from conformance.operations import OPERATIONS, REDUCTIONS
 from conformance.truth.errors import InvalidQuestion, UndefinedQuestion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from conformance.model import Array, Case
 
 
 class Domain(NamedTuple):

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from conformance.floats import FORMATS, to_array
-from conformance.model import FACTORS, OPERATIONS, Array, Case
+from conformance.operations import FACTORS, OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from conformance.model import Array, Case
 
 Point = tuple[float, ...]
 """What one element of a loss depends on: the operation's arguments, in order."""

@@ -8,15 +8,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from conformance.errors import ConformanceError
-from conformance.model import (
-    DTYPE_POLICIES,
-    OPERATIONS,
-    REFUSE,
-    Alternative,
-    Case,
-    Expected,
-    Truth,
-)
+from conformance.model import DTYPE_POLICIES, REFUSE, Alternative, Case, Expected, Truth
+from conformance.operations import OPERATIONS
 from conformance.truth.agreement import agreed_text
 from conformance.truth.domains import check_domain
 from conformance.truth.elements import Elements, Point, elements_of

@@ -5,7 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from conformance.model import DTYPE_POLICIES, OPERATIONS, REFUSE
+from conformance.model import DTYPE_POLICIES, REFUSE
+from conformance.operations import OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from conformance.adapters.numpy import times
-from conformance.model import OPERATIONS
+from conformance.operations import OPERATIONS
 
 from .reference import Reference
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from conformance.adapters.numpy import NumpyAdapter
-from conformance.model import effective_reduction
+from conformance.operations import effective_reduction
 
 if TYPE_CHECKING:
     from conformance.model import Computed, Question

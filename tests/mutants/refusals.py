@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from conformance.model import REDUCTIONS, Computed
+from conformance.model import Computed
+from conformance.operations import REDUCTIONS
 
 from .base import Mutant, first
 

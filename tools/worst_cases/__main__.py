@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from conformance.adapters.base import LossAdapter
-    from conformance.model import OperationName
+    from conformance.operations import OperationName
     from tools.worst_cases.confirming import WorstCase
 
 BUDGET = 1_000_000

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from conformance.model import OperationName
+    from conformance.operations import OperationName
     from tools.worst_cases.confirming import WorstCase
 
 FOLDERS: Mapping[OperationName, str] = {"bce_with_logits": "logits", "bce": "probabilities"}

@@ -16,14 +16,16 @@ from conformance.casefile import Values as Entry
 from conformance.entries import CaseBuilder
 from conformance.errors import ConformanceError
 from conformance.floats import FORMATS
-from conformance.model import OPERATIONS, Array, Computed
+from conformance.model import Array, Computed
+from conformance.operations import OPERATIONS
 from conformance.runner import ask_alone, question_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from conformance.adapters.base import LossAdapter
-    from conformance.model import Answer, Case, DtypeName, OperationName
+    from conformance.model import Answer, Case, DtypeName
+    from conformance.operations import OperationName
     from tools.worst_cases.domains import Values
 
 LongDoubles = npt.NDArray[np.longdouble]

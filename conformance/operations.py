@@ -1,0 +1,87 @@
+"""Says what each loss takes and gives, by the names that cases, adapters and oracles share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+Reduction = Literal["none", "mean", "sum"]
+OperationName = Literal["bce_with_logits", "bce"]
+
+REDUCTIONS: tuple[str, ...] = get_args(Reduction)
+FACTORS = ("weight", "grad_output", "direction")
+"""Inputs that multiply: the first every output, the second all derivatives, the third the second
+ones. What they multiply depends on the other inputs, the arguments of the loss."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What a loss takes and gives: the names that cases, adapters and oracles share.
+
+    Attributes:
+        inputs: Names of the arrays, the differentiated argument first.
+        optional: Those of ``inputs`` that a case may leave out.
+        gradients: Output name to the input that it is the gradient with respect to.
+        hessian_product: The output that is the product of ``direction`` with the Hessian with
+            respect to the first input; asked for where a direction is given.
+    """
+
+    inputs: tuple[str, ...]
+    optional: frozenset[str]
+    gradients: Mapping[str, str]
+    hessian_product: str
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The inputs that an element of the loss depends on, for the weight 1."""
+        return tuple(name for name in self.inputs if name not in FACTORS)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Every output, the loss first."""
+        return ("loss", *self.gradients, self.hessian_product)
+
+    def outputs_for(self, inputs: Collection[str]) -> tuple[str, ...]:
+        """The outputs that these inputs allow: without a direction, no second derivative."""
+        return self.outputs if "direction" in inputs else self.outputs[:-1]
+
+    def factors_of(self, output: str) -> tuple[str, ...]:
+        """Those of FACTORS that multiply ``output``."""
+        if output == "loss":
+            return FACTORS[:1]
+        return FACTORS if output == self.hessian_product else FACTORS[:2]
+
+    def differentiated(self, output: str) -> str | None:
+        """The input that ``output`` is a derivative with respect to; None for the loss."""
+        return self.inputs[0] if output == self.hessian_product else self.gradients.get(output)
+
+
+OPERATIONS: Mapping[str, Operation] = {
+    "bce_with_logits": Operation(
+        inputs=("logits", "targets", "weight", "pos_weight", "grad_output", "direction"),
+        optional=frozenset({"weight", "pos_weight", "grad_output", "direction"}),
+        gradients={"logits_grad": "logits", "targets_grad": "targets"},
+        hessian_product="logits_hvp",
+    ),
+    "bce": Operation(
+        inputs=("probabilities", "targets", "weight", "grad_output", "direction"),
+        optional=frozenset({"weight", "grad_output", "direction"}),
+        gradients={"probabilities_grad": "probabilities", "targets_grad": "targets"},
+        hessian_product="probabilities_hvp",
+    ),
+}
+
+
+def effective_reduction(reduction: str, legacy: Mapping[str, bool]) -> str:
+    """The reduction that holds: PyTorch's old arguments override the new one where given.
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.BCELoss.html.
+    """
+    if not legacy:
+        return reduction
+    if not legacy.get("reduce", True):
+        return "none"
+    return "mean" if legacy.get("size_average", True) else "sum"
