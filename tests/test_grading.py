@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conformance.adapters.numpy import NumpyAdapter
-from conformance.floats import FORMATS, round_to
+from conformance.bounds import bounds_of
+from conformance.floats import FORMATS, parse, round_to
 from conformance.grading import Grader, Verdict, grade_elements
 from conformance.model import Broken, Computed, Expected, Grade, Raised
 from conformance.runner import question_of
-from conformance.ulps import Reals
+from conformance.ulps import Reals, ulp
 
 CASE = make_case(logits=[-3.0, 0.5], targets=[0.0, 1.0])
 
@@ -179,3 +180,48 @@ def test_grades_follow_the_distance_from_the_truth(dtype: str, truth: Fraction) 
     assert Grade.wrong is grade(far, error * (1 - 1e-9), error * (1 - 1e-9))
     assert Grade.coarse is grade(far, error * (1 - 1e-9), error * (1 + 1e-9))
     assert Grade.accurate is grade(far, error * (1 + 1e-9), 0.0)
+
+
+@pytest.mark.parametrize("dtype", list(FORMATS))
+@given(
+    x=st.integers(-(2**12), 2**12).map(lambda k: k / 2**8),
+    t=st.sampled_from([0.0, 0.25, 0.5, 1.0]),
+    p=st.sampled_from([None, 0.25, 4.0]),
+)
+@settings(max_examples=40, deadline=None)
+def test_the_last_number_within_a_bound_and_the_first_beyond_have_different_grades(
+    dtype: str, x: float, t: float, p: float | None
+) -> None:
+    fmt = FORMATS[dtype]
+    case = make_case(
+        logits=[round_to(x, fmt)],
+        targets=[t],
+        outputs=("loss",),
+        dtypes=(dtype,),
+        **({} if p is None else {"pos_weight": [p]}),
+    )
+    assert case.expected is not None
+    truth = Fraction(parse(case.expected.alternatives[0].outputs["loss"].values[0]))
+    bounds = bounds_of(case, fmt, None)["loss"]
+    grader = Grader(dtype)
+
+    def grade(answer: Any) -> Grade:
+        (found,) = grader.grade([(case, Computed(loss=np.array([answer], fmt.dtype)))])
+        return found.grade
+
+    def last_within(bound: Fraction) -> Any:
+        """The largest number at most ``bound`` above the truth."""
+        number = fmt.dtype.type(round_to(truth + bound, fmt))
+        below = np.nextafter(number, fmt.dtype.type(-np.inf))
+        return below if Fraction(float(number)) > truth + bound else number
+
+    assert Grade.exact is grade(round_to(truth, fmt))
+    for bound, inside in ((bounds.accurate, Grade.accurate), (bounds.coarse, Grade.coarse)):
+        exact = Fraction(float(bound[0]))
+        number = last_within(exact)
+        beyond = np.nextafter(number, fmt.dtype.type(np.inf))
+        error = abs(Fraction(float(beyond)) - truth)
+        # The rule of 4 ulp may reach further; a hair of 2**-40 is left to the arithmetic.
+        if error > max(exact * (1 + Fraction(1, 2**40)), 4 * ulp(truth, fmt)):
+            assert grade(number) <= inside
+            assert grade(beyond) > inside
