@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_known_deviation_counts_as_executed(folder: Path) -> None:
+def half_the_loss(folder: Path) -> None:
+    """An adapter that is known to return half the loss."""
     (folder / "mine.py").write_text(
         "from fakes import HalfTheLoss\nclass Mine(HalfTheLoss):\n    name = 'mine'\n",
         encoding="utf-8",
@@ -19,6 +20,10 @@ def test_a_known_deviation_counts_as_executed(folder: Path) -> None:
     (folder / "mine.deviations.toml").write_text(
         entry + 'issue = "https://x.org"\nreason = "Half of it."\n', encoding="utf-8"
     )
+
+
+def test_a_known_deviation_counts_as_executed(folder: Path) -> None:
+    half_the_loss(folder)
     ran = run(folder, "-k", "theme/one and float32", adapter="mine:Mine")
     assert 0 == ran.code, ran.output
 
@@ -40,14 +45,7 @@ def test_a_stale_deviation_fails_the_run(folder: Path) -> None:
 
 
 def test_a_known_deviation_is_an_expected_failure(folder: Path) -> None:
-    (folder / "mine.py").write_text(
-        "from fakes import HalfTheLoss\nclass Mine(HalfTheLoss):\n    name = 'mine'\n",
-        encoding="utf-8",
-    )
-    entry = '[[deviation]]\ncases = "theme/*"\noutputs = ["loss"]\ngrade = "wrong"\n'
-    (folder / "mine.deviations.toml").write_text(
-        entry + 'issue = "https://x.org"\nreason = "Half of it."\n', encoding="utf-8"
-    )
+    half_the_loss(folder)
     ran = run(folder, "-rx", adapter="mine:Mine")
     assert 0 == ran.code
     assert "Half of it. https://x.org" in ran.output
@@ -55,13 +53,6 @@ def test_a_known_deviation_is_an_expected_failure(folder: Path) -> None:
 
 
 def test_known_deviations_are_told_by_their_reason_at_the_end(folder: Path) -> None:
-    (folder / "mine.py").write_text(
-        "from fakes import HalfTheLoss\nclass Mine(HalfTheLoss):\n    name = 'mine'\n",
-        encoding="utf-8",
-    )
-    entry = '[[deviation]]\ncases = "theme/*"\noutputs = ["loss"]\ngrade = "wrong"\n'
-    (folder / "mine.deviations.toml").write_text(
-        entry + 'issue = "https://x.org"\nreason = "Half of it."\n', encoding="utf-8"
-    )
+    half_the_loss(folder)
     ran = run(folder, "-k", "theme/one", adapter="mine:Mine")
     assert "deviates: 2 by mine: Half of it. https://x.org" in ran.output
