@@ -107,9 +107,12 @@ def test_one_run_answers_questions_of_any_shape_and_goes_on_after_errors(name: s
 @pytest.mark.parametrize("name", ["ignite", "lightning"])
 @pytest.mark.parametrize("dtype", list(FORMATS))
 def test_one_run_goes_through_the_whole_corpus(name: str, dtype: str) -> None:
+    adapter = adapters.load(name)
     cases = [case for case in load_corpus().cases if dtype in case.dtypes]
     questions = [question_of(case, "cpu", dtype) for case in cases]
-    assert len(questions) == len(list(adapters.load(name).evaluate_all(questions)))
+    offered = [question for question in questions if adapter.decline(question) is None]
+    assert len(offered) > len(questions) / 2
+    assert len(offered) == len(list(adapter.evaluate_all(offered)))
 
 
 def test_an_unknown_adapter_is_told_the_known_ones() -> None:

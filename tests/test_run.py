@@ -137,10 +137,12 @@ def test_the_adapter_that_contributing_shows_runs_as_it_stands(folder: Path) -> 
     (folder / "my_module.py").write_text(example, encoding="utf-8")
     (folder / "my_framework.py").write_text(
         "import numpy as np\n"
-        "from conformance.adapters.numpy import bce_with_logits, check_shapes, reduce\n"
+        "from conformance.adapters.numpy import NumpyAdapter, bce_with_logits, check_shapes\n"
         "def bce(reduction, logits, targets, weight=np.float32(1), pos_weight=np.float32(1)):\n"
         "    check_shapes({'targets': targets}, logits.shape)\n"
-        "    found = reduce(bce_with_logits(logits, targets, weight, pos_weight), reduction)\n"
+        "    outputs = bce_with_logits(logits, targets, pos_weight)\n"
+        "    weighted = {name: weight * values for name, values in outputs.items()}\n"
+        "    found = NumpyAdapter().reduce(weighted, reduction)\n"
         "    return found['loss'], found['logits_grad']\n",
         encoding="utf-8",
     )

@@ -53,7 +53,11 @@ def test_wrong_options_are_one_sentence_and_a_usage_error(
         ("logits: [-3]", "logits: [NaN]", 'theme.yaml:7:14: write NaN as a string: "nan"'),
         ("about: A case.", "about: A case.\n    about: B.", "theme.yaml:7:5: the key 'about'"),
         ("id: two", "id: one", "the id one is taken by cases[0]"),
-        ("    logits: [-3]", "    reduction: NO\n    logits: [-3]", "Invalid enum value 'NO'"),
+        (
+            "    logits: [-3]",
+            "    reduction: NO\n    logits: [-3]",
+            "'NO' is none of none, mean, sum",
+        ),
     ],
 )
 def test_a_malformed_case_stops_the_run_with_its_place(
