@@ -45,6 +45,7 @@ class Evidence:
     Attributes:
         cases: The current cases by id, sorted.
         subjects: Every subject with a result or a NotRun, sorted.
+        active: Those that ran anything.
         results: One result per (case, subject, dtype), sorted by these.
         absent: NotRun records of subjects of which no run has a result.
         stale: Per run, the results whose case has changed or is gone; they are left out.
@@ -53,16 +54,11 @@ class Evidence:
 
     cases: Mapping[str, Case]
     subjects: Sequence[Subject]
+    active: Sequence[Subject]
     results: Sequence[tuple[Subject, Result]]
     absent: Sequence[tuple[Subject, NotRun]]
     stale: Sequence[int]
     replaced: int
-
-    @property
-    def active(self) -> list[Subject]:
-        """The subjects that ran anything."""
-        ran = {subject for subject, result in self.results if result.status != "not_run"}
-        return [subject for subject in self.subjects if subject in ran]
 
     def named(self, subject: Subject) -> str:
         """The adapter's name, with its version where the report holds more than one."""
@@ -113,6 +109,7 @@ def gather(runs: Sequence[Run], cases: Iterable[Case]) -> Evidence:
     return Evidence(
         cases=by_id,
         subjects=sorted({subject for subject, _ in [*results, *absent]}),
+        active=sorted({subject for subject, result in results if result.status != "not_run"}),
         results=results,
         absent=absent,
         stale=stale,
