@@ -1,7 +1,7 @@
 """The reference: binary cross-entropy in NumPy, written to be read.
 
-No term cancels another: every formula is a sum of terms of one sign for targets in [0, 1], and
-each logarithm and exponential is taken of an argument that keeps its digits.
+No loss is a difference of large terms for targets in [0, 1], and a gradient is a difference only
+where the true one is. Each logarithm and exponential is taken of an argument that keeps its digits.
 """
 
 from __future__ import annotations
@@ -149,9 +149,11 @@ class NumpyAdapter(LossAdapter):
         return {**means, "loss": np.asarray(mean(outputs["loss"]))}
 
     def answer(self, outputs: dict[str, Array], question: Question) -> Computed:
-        """Return what was asked for: the loss in the wider dtype of input and targets, each
-        derivative in that of what it is taken with respect to.
-        """  # noqa: D205
+        """Return what was asked for, each output in its dtype.
+
+        The loss has the wider dtype of input and targets, a derivative that of what it is taken
+        with respect to.
+        """
         operation = OPERATIONS[question.operation]
         found = {}
         for name in question.outputs:
