@@ -136,15 +136,29 @@ def update(path: Path, text: str) -> None:
     """Replace what stands between the two markers in a page.
 
     Raises:
-        ConformanceError: If they are not there.
+        ConformanceError: As ``around_tables``.
     """
-    page = path.read_text(encoding="utf-8")
+    before, after = around_tables(path)
+    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+
+
+def around_tables(path: Path) -> tuple[str, str]:
+    """What a page has before and after the place of the tables.
+
+    Raises:
+        ConformanceError: If it cannot be read, or has no such place.
+    """
+    try:
+        page = path.read_text(encoding="utf-8")
+    except OSError as error:
+        msg = f"{path}: {error.strerror}. Give a page with {BEGIN} and {END} in it."
+        raise ConformanceError(msg) from None
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
         msg = f"{path} has no place for the tables. Put {BEGIN} and {END} where they belong."
         raise ConformanceError(msg)
-    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+    return before, after
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -158,6 +172,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     form.add_argument("--update", type=Path, metavar="PAGE", help="write them into a page")
     options = parser.parse_args(arguments)
     try:
+        if options.update:
+            around_tables(options.update)  # Before minutes of work, not after them.
         found = study()
         if options.update:
             update(options.update, as_markdown(found))

@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _GROUP = re.compile(r"[a-z0-9_]+(/[a-z0-9_]+)*")
 _PLACE = re.compile(r" - at `\$([^`]*)`$")
+_UNKNOWN_KEY = "..."
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
 
 
@@ -167,12 +169,14 @@ def _convert(document: Document, kind: type[T]) -> T:
         where: list[str | int] = []
         if found := _PLACE.search(text):
             text = text[: found.start()]
-            where = [_step(*step.groups()) for step in _STEP.finditer(found.group(1))]
+            steps = (_step(*step.groups()) for step in _STEP.finditer(found.group(1)))
+            # Of a mapping whose keys may be any, the path does not tell the key.
+            where = list(takewhile(lambda step: step != _UNKNOWN_KEY, steps))
         raise CorpusError([document.sentence(where, text)]) from None
 
 
 def _step(key: str | None, index: str | None) -> str | int:
-    return key or (int(index) if index else "...")
+    return key or (int(index) if index else _UNKNOWN_KEY)
 
 
 def load_file(path: Path, group: str, glossary: Glossary, *, answers: bool = True) -> list[Case]:

@@ -14,6 +14,9 @@ from conformance.truth import expected_for
 
 
 def array(values: Any) -> Array:
+    """What NumPy makes of nested numbers; an Array as it is."""
+    if isinstance(values, Array):
+        return values
     found = np.asarray(values, np.float64)
     return Array(found.shape, tuple(map(float, found.reshape(-1))))
 

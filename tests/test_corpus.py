@@ -137,6 +137,10 @@ def test_inputs_are_rounded_once_where_the_case_says_so(tmp_path: Path) -> None:
             entry(input_dtypes={"logits": "uint8"}),
             "logits[0]: 0.5 is no number of uint8; write one that is.",
         ),
+        (
+            entry(input_dtypes={"logits": "int7"}),
+            "cases[0].input_dtypes: Invalid enum value 'int7'.",
+        ),
         (entry(layout={"logits": "transposed"}), "layout.logits: this layout needs two axes"),
         (entry(outputs=["logits_hvp"]), "outputs[0]: logits_hvp needs a direction; give one."),
         (

@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 import time
 from decimal import Context, Decimal, localcontext
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from factories import make_case
 
 from conformance.errors import ConformanceError
 from conformance.model import Array, Case, Truth
-from conformance.operations import OPERATIONS
 from conformance.truth import InvalidQuestion, UndefinedQuestion, expected_for
 from conformance.truth.elements import elements_of
 
@@ -22,46 +21,13 @@ NAN = math.nan
 LOG_2 = "0.6931471805599453094172321214581765680755"
 
 
-def array(values: Any) -> Array:
-    listed = np.array(values, dtype=np.float64)
-    return Array(shape=listed.shape, values=tuple(listed.ravel().tolist()))
-
-
 def repeated(value: float, *shape: int) -> Array:
     return Array(shape=shape, values=(value,), described=True)
 
 
-def case(
-    operation: Any = "bce_with_logits",
-    reduction: Any = "none",
-    outputs: tuple[str, ...] | None = None,
-    positions: tuple[int, ...] = (),
-    policies: tuple[str, ...] = (),
-    **inputs: Any,
-) -> Case:
-    """A case of the given inputs: each an Array, or what NumPy makes an array of."""
-    return Case(
-        id="group/name",
-        group="group",
-        about="",
-        operation=operation,
-        reduction=reduction,
-        dtypes=("float64",),
-        inputs={
-            name: value if isinstance(value, Array) else array(value)
-            for name, value in inputs.items()
-        },
-        outputs=outputs or OPERATIONS[operation].outputs_for(inputs),
-        positions=positions,
-        policies=policies,
-        expected=None,
-        flags=(),
-        source=(),
-        published=None,
-        inputs_rounded_to=None,
-        sha256="",
-        path=Path("group.yaml"),
-    )
+def case(**given: Any) -> Case:
+    """A case that is not filled, in float64."""
+    return make_case(filled=False, id="group/name", dtypes=("float64",), **given)
 
 
 def outputs(**arguments: Any) -> dict[str, Truth]:
@@ -307,7 +273,7 @@ def test_a_policy_or_position_that_does_not_exist_is_an_error(
 def test_gradients_of_a_described_case_are_given_at_its_positions() -> None:
     found = outputs(
         logits=repeated(0.0, 3, 2),
-        targets=array([[0, 1], [0.5, 0.25], [1, 0]]),
+        targets=[[0, 1], [0.5, 0.25], [1, 0]],
         reduction="sum",
         positions=(1, 3, 5),
     )

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections import Counter
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +63,10 @@ def _parser() -> argparse.ArgumentParser:
 def _chosen(names: Sequence[str]) -> list[Mutant]:
     known = {mutant.name: mutant for mutant in MUTANTS}
     if unknown := sorted(set(names) - known.keys()):
-        msg = f"There is no mutant {', '.join(unknown)}. They are {', '.join(known)}."
+        near = get_close_matches(unknown[0], known, n=5) or list(known)[:5]
+        msg = (
+            f"There is no mutant {', '.join(unknown)}. Some of {len(known)} are {', '.join(near)}."
+        )
         raise ConformanceError(msg)
     return [known[name] for name in names] or list(MUTANTS)
 
