@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from conformance.jobs import Job
     from conformance.operations import OperationName
 
 DtypeName = Literal["float16", "bfloat16", "float32", "float64"]
@@ -135,6 +136,7 @@ class Case:
         layout: Input name to how it lies in memory, for those that are not contiguous.
         legacy: PyTorch's ``size_average`` and ``reduce``, where they are passed.
         regression: The fault it comes from.
+        job: Of a scenario, what is done; None for a loss.
     """
 
     id: str
@@ -158,6 +160,7 @@ class Case:
     layout: Mapping[str, Layout] = field(default_factory=dict)
     legacy: Mapping[str, bool] = field(default_factory=dict)
     regression: Regression | None = None
+    job: Job | None = None
 
     @property
     def reduced(self) -> str:
@@ -182,6 +185,9 @@ class Question:
         legacy: PyTorch's ``size_average`` and ``reduce``, where they are to be passed.
         mixed: True where an input has another dtype. A derivative then has the dtype of its own
             input, and the loss one that the framework chooses.
+        job: Of a scenario, what is to be done, with ``reduction`` and ``inputs``: features (N, D)
+            or (N, C, H, W), targets (N, classes), or (N,) where the job squeezes, initial
+            parameters (P,), and a weight and pos_weight of shape (classes,) for the loss.
     """
 
     id: str
@@ -193,6 +199,7 @@ class Question:
     outputs: tuple[str, ...]
     legacy: Mapping[str, bool] = field(default_factory=dict)
     mixed: bool = False
+    job: Job | None = None
 
     @property
     def options(self) -> frozenset[str]:
@@ -202,6 +209,7 @@ class Question:
             asked
             | ({"legacy"} if self.legacy else set())
             | ({"input_dtypes"} if self.mixed else set())
+            | (self.job.options if self.job else set())
         )
 
 
