@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from conformance.document import Number
 from conformance.glossary import Sentence  # noqa: TC001 - msgspec reads the annotations
+from conformance.jobentries import JobEntry  # noqa: TC001 - likewise
 from conformance.model import DtypeName, InputDtype, Layout
 from conformance.operations import OperationName  # noqa: TC001 - likewise
 
@@ -62,6 +63,10 @@ class Defaults(Struct, forbid_unknown_fields=True, omit_defaults=True):
     policies: list[str] | UnsetType = UNSET
     inputs_rounded_to: DtypeName | UnsetType = UNSET
     source: list[str] | UnsetType = UNSET
+    features: Values | UnsetType = UNSET
+    targets: Values | UnsetType = UNSET
+    parameters: Values | UnsetType = UNSET
+    job: JobEntry | UnsetType = UNSET
 
 
 class PublishedEntry(Struct, forbid_unknown_fields=True):
@@ -96,6 +101,14 @@ class Outputs(Struct, forbid_unknown_fields=True, omit_defaults=True):
     targets_grad: Digits | UnsetType = UNSET
     logits_hvp: Digits | UnsetType = UNSET
     probabilities_hvp: Digits | UnsetType = UNSET
+    losses: Digits | UnsetType = UNSET
+    parameters: Digits | UnsetType = UNSET
+    logged: Digits | UnsetType = UNSET
+    validated: Digits | UnsetType = UNSET
+    drift: Digits | UnsetType = UNSET
+    epoch_loss: Digits | UnsetType = UNSET
+    predicted: Digits | UnsetType = UNSET
+    decisions: Digits | UnsetType = UNSET
 
 
 class PolicyOutputs(Outputs, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
@@ -119,7 +132,6 @@ class CaseEntry(Defaults, forbid_unknown_fields=True, omit_defaults=True, kw_onl
     about: Sentence
     logits: Values | UnsetType = UNSET
     probabilities: Values | UnsetType = UNSET
-    targets: Values
     weight: Values | UnsetType = UNSET
     pos_weight: Values | UnsetType = UNSET
     grad_output: Values | UnsetType = UNSET

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 BENCH = pytest.StashKey[Bench]()
 RESULT = pytest.StashKey[Result]()
 
+TRAINERS = ("ignite", "lightning")
 RUN_FILE = Path("reports/run.jsonl.gz")
 
 
@@ -111,25 +112,37 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out the comparison of trainers where none is in the run."""
+    """Leave out a file of tests that has nothing to do in this run."""
     if BENCH not in config.stash:
         return True
-    left_out = collection_path.name == "test_agreement.py" and not _trainers(config)
-    return True if left_out else None
-
-
-def _trainers(config: pytest.Config) -> list[Group]:
     groups = config.stash[BENCH].plan.groups
-    return [group for group in groups if group.adapter in ("ignite", "lightning")]
+    needed = {
+        "test_agreement.py": _trainers(config, of_jobs=False),
+        "test_job_agreement.py": _trainers(config, of_jobs=True),
+        "test_jobs.py": [group for group in groups if group.of_jobs],
+        "test_loss.py": [group for group in groups if not group.of_jobs],
+    }
+    return None if needed.get(collection_path.name, True) else True
+
+
+def _trainers(config: pytest.Config, *, of_jobs: bool) -> list[Group]:
+    """The groups to be compared with raw PyTorch."""
+    return [
+        group
+        for group in config.stash[BENCH].plan.groups
+        if group.adapter in TRAINERS and group.of_jobs == of_jobs
+    ]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test for each question, one for each group that a trainer answers."""
-    plan = metafunc.config.stash[BENCH].plan
+    of_jobs = "job" in metafunc.module.__name__.rpartition(".")[2]
     if "item" in metafunc.fixturenames:
-        metafunc.parametrize("item", plan.items, ids=map(str, plan.items))
+        plan = metafunc.config.stash[BENCH].plan
+        items = [item for item in plan.items if item.group.of_jobs == of_jobs]
+        metafunc.parametrize("item", items, ids=map(str, items))
     if "group" in metafunc.fixturenames:
-        trainers = _trainers(metafunc.config)
+        trainers = _trainers(metafunc.config, of_jobs=of_jobs)
         metafunc.parametrize("group", trainers, ids=map(str, trainers))
 
 
@@ -224,7 +237,7 @@ class _Recording:
         found = getattr(report, "conformance", None)
         if found is not None:
             self._recorder.add(msgspec.convert(found, Result))
-        elif report.failed and "::test_loss" in report.nodeid:
+        elif report.failed and ("::test_loss" in report.nodeid or "::test_job[" in report.nodeid):
             self._lost += 1
         skipped = report.skipped and not hasattr(report, "wasxfail")
         self._executed += report.when == "call" and not skipped

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import msgspec
 from msgspec import UNSET
@@ -18,6 +18,7 @@ from conformance.document import Document
 from conformance.entries import CaseBuilder
 from conformance.errors import ConformanceError
 from conformance.glossary import Explanation, Glossary
+from conformance.jobentries import with_floats
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -163,7 +164,7 @@ def load_glossary(roots: Sequence[Path]) -> Glossary:
 
 def _convert(document: Document, kind: type[T]) -> T:
     try:
-        return msgspec.convert(document.plain, kind, dec_hook=decode_hook)
+        return msgspec.convert(_with_floats(document.plain), kind, dec_hook=decode_hook)
     except msgspec.ValidationError as error:
         text = str(error)
         where: list[str | int] = []
@@ -173,6 +174,22 @@ def _convert(document: Document, kind: type[T]) -> T:
             # Of a mapping whose keys may be any, the path does not tell the key.
             where = list(takewhile(lambda step: step != _UNKNOWN_KEY, steps))
         raise CorpusError([document.sentence(where, text)]) from None
+
+
+def _with_floats(plain: Any) -> Any:
+    """A file whose jobs have plain numbers; those of its arrays stay as they are written."""
+    if not isinstance(plain, dict):
+        return plain
+    holders = plain.get("cases")
+    cases = [_job_with_floats(case) for case in holders] if isinstance(holders, list) else holders
+    changed = {"cases": cases, "defaults": _job_with_floats(plain.get("defaults"))}
+    return plain | {key: value for key, value in changed.items() if key in plain}
+
+
+def _job_with_floats(holder: Any) -> Any:
+    if isinstance(holder, dict) and "job" in holder:
+        return holder | {"job": with_floats(holder["job"])}
+    return holder
 
 
 def _step(key: str | None, index: str | None) -> str | int:

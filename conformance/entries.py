@@ -16,6 +16,7 @@ from conformance import arrays
 from conformance.casefile import CASE_ID, CaseEntry, Defaults, EntryError
 from conformance.expectations import given, read_digits, read_expected
 from conformance.floats import FORMATS, decimal_text, is_exact, round_to, to_array
+from conformance.jobentries import JobError, check_job, read_job, settings
 from conformance.layouts import LayoutError, lay_out
 from conformance.model import Array, Case, Published, Regression
 from conformance.operations import OPERATIONS, REDUCTIONS, Operation
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conformance.glossary import Explanation
+    from conformance.jobs import Job
     from conformance.model import DtypeName, InputDtype, Layout
 
 _case_id = re.compile(CASE_ID)
+_EVERY_INPUT = {name for operation in OPERATIONS.values() for name in operation.inputs}
 
 
 class CaseBuilder:
@@ -73,8 +76,10 @@ class CaseBuilder:
         inputs = dict(self._inputs(name, operation, dtypes))
         outputs = self._outputs(operation, inputs)
         reduction = self._reduction()
+        job = self._job(name, operation, inputs, outputs)
         positions = tuple(self._get("positions", ()))
-        self._check_positions(positions, inputs)
+        compared = "parameters" if operation.is_job else operation.inputs[0]
+        self._check_positions(positions, inputs, compared)
         policies = tuple(self._get("policies", ()))
         case = Case(
             id=f"{group}/{entry.id}",
@@ -98,6 +103,7 @@ class CaseBuilder:
             layout=self._layout(inputs),
             legacy=given(entry.legacy) if entry.legacy is not UNSET else {},
             regression=self._regression(),
+            job=job,
         )
         case = replace(case, sha256=_digest(case))
         if entry.expected is UNSET:
@@ -106,7 +112,7 @@ class CaseBuilder:
 
     def _outputs(self, operation: Operation, inputs: Mapping[str, Array]) -> tuple[str, ...]:
         allowed = operation.outputs_for(inputs)
-        outputs = tuple(self._get("outputs", allowed))
+        outputs = tuple(self._get("outputs", operation.usual or allowed))
         for index, output in enumerate(outputs):
             if output == operation.hessian_product and output not in allowed:
                 raise EntryError(("outputs", index), f"{output} needs a direction; give one")
@@ -126,6 +132,27 @@ class CaseBuilder:
                 f"{reduction!r} is none of {known}; take one, or say that the case raises",
             )
         return reduction
+
+    def _job(
+        self,
+        name: str,
+        operation: Operation,
+        inputs: Mapping[str, Array],
+        outputs: tuple[str, ...],
+    ) -> Job | None:
+        if not operation.is_job:
+            if self._entry.job is not UNSET:
+                raise EntryError(("job",), f"the operation {name} is one loss, and no job")
+            return None
+        for key in ("layout", "legacy"):
+            if getattr(self._entry, key) is not UNSET:
+                raise EntryError((key,), f"the operation {name} takes no {key}")
+        job = read_job(self._entry.job, self._defaults.job)
+        try:
+            check_job(job, name, inputs, outputs)
+        except JobError as error:
+            raise EntryError(error.path, str(error)) from None
+        return job
 
     def _of_inputs(self, key: str, inputs: Mapping[str, Array]) -> dict[str, Any]:
         """What ``key`` says of each input, by its name."""
@@ -161,11 +188,11 @@ class CaseBuilder:
     ) -> Iterator[tuple[str, Array]]:
         rounding = self._get("inputs_rounded_to")
         own = self._entry.input_dtypes
-        for other in ("logits", "probabilities", "weight", "pos_weight"):
+        for other in sorted(_EVERY_INPUT):
             if other not in operation.inputs and getattr(self._entry, other) is not UNSET:
                 raise EntryError((other,), f"the operation {name} takes no {other}")
         for key in operation.inputs:
-            values = getattr(self._entry, key)
+            values = self._get(key, UNSET)
             if values is UNSET:
                 if key not in operation.optional:
                     raise EntryError((), f"no {key}; the operation {name} needs it")
@@ -178,14 +205,16 @@ class CaseBuilder:
                 raise EntryError((key, *error.path), str(error)) from None
             yield key, array
 
-    def _check_positions(self, positions: tuple[int, ...], inputs: Mapping[str, Array]) -> None:
-        shape = next(iter(inputs.values())).shape
-        size = math.prod(shape)
+    def _check_positions(
+        self, positions: tuple[int, ...], inputs: Mapping[str, Array], compared: str
+    ) -> None:
+        size = math.prod(inputs[compared].shape)
         if any(position >= size for position in positions):
             raise EntryError(("positions",), f"a position is beyond the {size} elements")
         if len(set(positions)) != len(positions):
             raise EntryError(("positions",), "a position stands here twice")
-        described = any(array.described for array in inputs.values())
+        others = inputs if compared != "parameters" else (compared,)
+        described = any(inputs[name].described for name in others)
         if described and size and not positions:
             raise EntryError((), "arrays are described, so list the positions to compare")
 
@@ -247,5 +276,7 @@ def _digest(case: Case) -> str:
     for key in ("input_dtypes", "layout", "legacy"):
         if given := getattr(case, key):
             question[key] = given
+    if case.job is not None:
+        question["job"] = settings(case.job)
     text = json.dumps(question, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -77,6 +77,8 @@ def _alternative(entry: Outputs, policy: str | None, case: Case, path: Place) ->
 
 def _truth(raw: Any, case: Case, output: str, path: Place) -> Truth:
     found, texts = read_digits(raw, path)
+    if case.job is not None:
+        return _truth_of_job(found, texts, case, output, path)
     whole = output == "loss" and case.reduced != "none"
     shape = () if whole else next(iter(case.inputs.values())).shape
     sampled = bool(case.positions) or any(array.described for array in case.inputs.values())
@@ -85,6 +87,23 @@ def _truth(raw: Any, case: Case, output: str, path: Place) -> Truth:
     if math.prod(wanted) != len(texts) or (len(texts) and found != wanted):
         raise EntryError(path, f"its shape is {found}, not {wanted}; run `fill`")
     return Truth(shape, texts, positions)
+
+
+def _truth_of_job(
+    found: tuple[int, ...], texts: tuple[str, ...], case: Case, output: str, path: Place
+) -> Truth:
+    """What a job gives; how many steps it has is for the oracle to say, and for `check`."""
+    if output != "parameters":
+        return Truth(found, texts)
+    count = case.inputs["parameters"].shape[0]
+    compared = len(case.positions) or count
+    steps, rest = divmod(len(texts), compared)
+    if rest or found != ((len(texts),) if case.positions else (steps, count)):
+        raise EntryError(path, f"its shape is {found}, not {compared} for each step; run `fill`")
+    if not case.positions:
+        return Truth(found, texts)
+    positions = tuple(step * count + at for step in range(steps) for at in case.positions)
+    return Truth((steps, count), texts, positions)
 
 
 def read_digits(raw: Any, path: Place) -> tuple[tuple[int, ...], tuple[str, ...]]:

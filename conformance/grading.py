@@ -3,41 +3,33 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from conformance.bounds import bounds_of
 from conformance.floats import decimal_text, hex_text, parse
 from conformance.mixing import dtype_of_output, precision_of
-from conformance.model import Broken, Computed, Grade, Raised
+from conformance.model import Computed, Grade
 from conformance.results import OutputResult
 from conformance.ulps import Reals
+from conformance.verdicts import Verdict, chosen, verdict_on, verdict_without_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from conformance.bounds import Bounds
+    from conformance.floats import Format
     from conformance.model import Answer, Case, Expected, Truth
+    from conformance.verdicts import Graded
 
 MAX_LISTED = 64
 MAX_BITS = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What an answer is worth.
-
-    Attributes:
-        grade: The worst of its outputs; "exact" for an error that was due.
-        outputs: Output name to its grading.
-        reason: Why it is wrong, in a sentence.
-    """
-
-    grade: Grade
-    outputs: Mapping[str, OutputResult] = field(default_factory=dict)
-    reason: str | None = None
+MAX_JOB_BITS = 8192
+"""Bytes of an output that are kept whole: of a job, the trajectory that a report draws."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +53,7 @@ class _Slot:
     reference: _Reference
     array: np.ndarray[Any, Any]
     values: np.ndarray[Any, Any]
+    max_bits: int
 
 
 class Grader:
@@ -81,53 +74,54 @@ class Grader:
             pairs: Cases that have been filled, each with an answer that is not Declined.
         """
         verdicts: dict[int, Verdict] = {}
-        graded: dict[int, dict[str, OutputResult]] = {}
+        graded: dict[int, list[Graded]] = {}
         slots: list[_Slot] = []
         for index, (case, answer) in enumerate(pairs):
             expected = _expected(case)
             if not isinstance(answer, Computed) or expected.raises:
                 allowed = any(alternative.raises for alternative in expected.alternatives)
-                verdicts[index] = _verdict_without_values(answer, due=expected.raises or allowed)
+                verdicts[index] = verdict_without_values(answer, due=expected.raises or allowed)
                 continue
-            graded[index] = {}
+            graded[index] = []
             for output in case.outputs:
-                found = self._slots(index, case, output, answer.outputs.get(output))
-                if isinstance(found, OutputResult):
-                    graded[index][output] = found
-                else:
-                    slots += found
+                for found in self._slots(index, case, output, answer.outputs.get(output)):
+                    if isinstance(found, _Slot):
+                        slots.append(found)
+                    else:
+                        graded[index].append(found)
         slots.sort(key=lambda slot: slot.reference.reals.format.precision)
         for slot, result in zip(slots, self._grade_slots(slots), strict=True):
-            best = graded[slot.pair].get(slot.output)
-            if best is None or Grade[result.grade] < Grade[best.grade]:
-                graded[slot.pair][slot.output] = result
-        for index, outputs in graded.items():
-            order = pairs[index][0].outputs
-            verdicts[index] = _verdict({output: outputs[output] for output in order})
+            graded[slot.pair].append((slot.output, result))
+        for index, results in graded.items():
+            verdicts[index] = verdict_on(chosen(pairs[index][0], results))
         return [verdicts[index] for index in range(len(pairs))]
 
-    def _slots(self, pair: int, case: Case, output: str, value: Any) -> list[_Slot] | OutputResult:
-        """The slots of one output, or why it cannot be compared."""
+    def _slots(self, pair: int, case: Case, output: str, value: Any) -> Iterator[_Slot | Graded]:
+        """One output beside each of its truths, or why it cannot be compared with that."""
         references = self._prepared(case)[output]
         if value is None:
-            return OutputResult(grade="wrong", message="not returned")
+            missing = OutputResult(grade="wrong", message="not returned")
+            policies = [each.policy for each in references] if case.job else [None]
+            yield from ((output, replace(missing, policy=policy)) for policy in policies)
+            return
         array = np.asarray(value)
-        shape = references[0].truth.shape
-        fitting = [reference for reference in references if reference.dtype == array.dtype.name]
-        if not fitting:
-            known = " or ".join(dict.fromkeys(reference.dtype for reference in references))
-            problem = f"its dtype is {array.dtype}, not {known}"
-        elif array.shape != shape:
-            problem = f"its shape is {array.shape}, not {shape}"
-        else:
-            with np.errstate(over="ignore"):
-                rounded = array.astype(fitting[0].reals.format.dtype, copy=False)
-            values = rounded.astype(np.float64).reshape(-1)
-            return [
-                _Slot(pair, output, reference, array, _compared(values, reference.truth))
-                for reference in fitting
-            ]
-        return OutputResult(grade="wrong", message=problem, **identity(array))
+        limit = MAX_BITS if case.job is None else MAX_JOB_BITS
+        problems = [_misfit(array, references, each) for each in references]
+        for reference, problem in zip(references, problems, strict=True):
+            if problem is None:
+                with np.errstate(over="ignore"):
+                    rounded = array.astype(reference.reals.format.dtype, copy=False)
+                values = rounded.astype(np.float64).reshape(-1)
+                compared = _compared(values, reference.truth)
+                yield _Slot(pair, output, reference, array, compared, limit)
+            elif case.job is not None or None not in problems:
+                wrong = OutputResult(
+                    grade="wrong",
+                    policy=reference.policy if case.job else None,
+                    message=problem,
+                    **identity(array, limit),
+                )
+                yield output, wrong
 
     def _prepared(self, case: Case) -> Mapping[str, Sequence[_Reference]]:
         key = (case.id, *case.outputs)
@@ -137,9 +131,11 @@ class Grader:
 
     def _prepare(self, case: Case) -> Mapping[str, Sequence[_Reference]]:
         references: dict[str, list[_Reference]] = {output: [] for output in case.outputs}
-        format_ = precision_of(case, self.dtype)
         for alternative in _expected(case).alternatives:
-            bounds = bounds_of(case, format_, alternative.policy)
+            if alternative.raises:
+                continue
+            format_ = precision_of(case, self.dtype, alternative.policy)
+            bounds = _bounds(case, format_, alternative.policy)
             for output in case.outputs:
                 if (truth := alternative.outputs.get(output)) is None:
                     continue
@@ -183,7 +179,10 @@ class Grader:
         listed = [_number(error) for error in errors] if len(errors) <= MAX_LISTED else []
         if not len(grades):
             return OutputResult(
-                grade="exact", ulp=0.0, policy=slot.reference.policy, **identity(slot.array)
+                grade="exact",
+                ulp=0.0,
+                policy=slot.reference.policy,
+                **identity(slot.array, slot.max_bits),
             )
         # The worst element: by grade, then by error; a NaN counts as the largest error.
         worst = int(np.lexsort((np.nan_to_num(errors, nan=np.inf), grades))[-1])
@@ -195,8 +194,16 @@ class Grader:
             policy=slot.reference.policy,
             ulps=listed,
             message=_difference(slot, worst, errors[worst]) if grade is Grade.wrong else None,
-            **identity(slot.array),
+            **identity(slot.array, slot.max_bits),
         )
+
+
+def _bounds(case: Case, format_: Format, policy: str | None) -> Mapping[str, Bounds]:
+    if case.job is None:
+        return bounds_of(case, format_, policy)
+    from conformance.job_bounds import job_bounds  # noqa: PLC0415
+
+    return job_bounds(case, format_, policy)
 
 
 def grade_elements(
@@ -225,6 +232,18 @@ def grade_elements(
     return grades
 
 
+def _misfit(
+    array: np.ndarray[Any, Any], references: Sequence[_Reference], reference: _Reference
+) -> str | None:
+    """Why an array cannot be compared with one of the truths; None if it can."""
+    if array.dtype.name != reference.dtype:
+        known = " or ".join(dict.fromkeys(each.dtype for each in references))
+        return f"its dtype is {array.dtype}, not {known}"
+    if array.shape != reference.truth.shape:
+        return f"its shape is {array.shape}, not {reference.truth.shape}"
+    return None
+
+
 def _compared(values: np.ndarray[Any, Any], truth: Truth) -> np.ndarray[Any, Any]:
     return values if truth.positions is None else values[list(truth.positions)]
 
@@ -236,32 +255,6 @@ def _expected(case: Case) -> Expected:
     return case.expected
 
 
-def _verdict_without_values(answer: Answer, *, due: bool) -> Verdict:
-    """The verdict on an answer with nothing to compare; ``due`` is whether an error is right."""
-    match answer:
-        case Raised() if due:
-            return Verdict(Grade.exact)
-        case Raised(kind, message):
-            return _wrong(f"raised {kind}: {message}")
-        case Broken(message):
-            return _wrong(f"the adapter is at fault: {message}")
-        case Computed():
-            return _wrong("returned values where an error is due")
-        case _:
-            msg = f"{type(answer).__name__} cannot be graded"
-            raise TypeError(msg)
-
-
-def _verdict(outputs: Mapping[str, OutputResult]) -> Verdict:
-    grade = max(Grade[result.grade] for result in outputs.values())
-    wrong = [f"{output}: {result.message}" for output, result in outputs.items() if result.message]
-    return Verdict(grade, outputs, "; ".join(wrong) or None)
-
-
-def _wrong(reason: str) -> Verdict:
-    return Verdict(Grade.wrong, reason=reason)
-
-
 def _number(value: Any) -> float | None:
     """A plain number of four significant digits; None for NaN and infinity."""
     if not np.isfinite(value):
@@ -271,11 +264,11 @@ def _number(value: Any) -> float | None:
     return number if np.isfinite(number) else float(value)
 
 
-def identity(array: np.ndarray[Any, Any]) -> dict[str, Any]:
-    """What was returned, to the bit."""
+def identity(array: np.ndarray[Any, Any], limit: int = MAX_BITS) -> dict[str, Any]:
+    """What was returned, to the bit; of more than ``limit`` bytes a digest."""
     found: dict[str, Any] = {"dtype": str(array.dtype), "shape": array.shape}
     raw = np.ascontiguousarray(array).tobytes()
-    if len(raw) <= MAX_BITS:
+    if len(raw) <= limit:
         found["bits"] = raw.hex()
     else:
         found["digest"] = hashlib.sha256(raw).hexdigest()

@@ -1,4 +1,4 @@
-"""Says which dtypes a question and a right answer to it have, where those of the inputs differ."""
+"""Says which dtypes a question and a right answer to it have, where that is not one for all."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from conformance.floats import FORMATS, Format, to_array
+from conformance.jobs import convention_of
 from conformance.layouts import lay_out
 from conformance.operations import OPERATIONS
 
@@ -33,8 +34,13 @@ def input_array(case: Case, name: str, dtype: str) -> np.ndarray[Any, Any]:
     return lay_out(values, case.layout[name]) if name in case.layout else values
 
 
-def precision_of(case: Case, dtype: str) -> Format:
-    """The least precise of the question's float formats: no more can be asked of an answer."""
+def precision_of(case: Case, dtype: str, policy: str | None) -> Format:
+    """The least precise of the question's float formats: no more can be asked of an answer.
+
+    Of a job it is the format in which its numbers are kept under ``policy``.
+    """
+    if case.job is not None:
+        return FORMATS[convention_of(policy).stored_in or dtype]
     names = (dtype_of_input(case, name, dtype) for name in case.inputs)
     formats = [FORMATS[name] for name in names if name in FORMATS] or [FORMATS[dtype]]
     return min(formats, key=lambda format_: format_.precision)
@@ -42,6 +48,9 @@ def precision_of(case: Case, dtype: str) -> Format:
 
 def dtype_of_output(case: Case, output: str, policy: str | None, dtype: str) -> str:
     """The dtype of a right ``output`` under ``policy``; the first input's where none says."""
+    if case.job is not None:
+        kept = convention_of(policy).stored_in or dtype
+        return {"decisions": "bool", "validated": "int64"}.get(output, kept)
     operation = OPERATIONS[case.operation]
     first = operation.inputs[0]
     if (of := operation.differentiated(output)) is not None:

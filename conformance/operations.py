@@ -13,6 +13,7 @@ LossName = Literal["bce_with_logits", "bce"]
 JobName = Literal["train", "evaluate", "predict"]
 OperationName = Literal[LossName, JobName]
 
+JOBS: frozenset[str] = frozenset(get_args(JobName))
 REDUCTIONS: tuple[str, ...] = get_args(Reduction)
 FACTORS = ("weight", "grad_output", "direction")
 """Inputs that multiply: the first every output, the second all derivatives, the third the second

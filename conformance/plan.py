@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Group:
-    """What one bulk evaluation covers: an adapter on a device, in a dtype."""
+    """What one evaluation covers: all losses, or all jobs, of an adapter on a device in a dtype."""
 
     adapter: str
     device: str
     dtype: str
+    of_jobs: bool = False
 
     def __str__(self) -> str:
         return f"{self.adapter}-{self.device}-{self.dtype}"
@@ -121,11 +122,13 @@ def _devices(devices: Sequence[str], *, cuda: bool) -> list[str]:
 def _items(corpus: Corpus, name: str, device: str) -> Iterator[Item]:
     """Group by group, so that each is evaluated once and its tests follow each other."""
     dtypes = dict.fromkeys(dtype for case in corpus.cases for dtype in case.dtypes)
-    for dtype in sorted(dtypes):
-        group = Group(name, device, dtype)
-        for case in corpus.cases:
-            if dtype in case.dtypes:
-                yield Item(case, group)
+    for of_jobs in (False, True):
+        cases = [case for case in corpus.cases if (case.job is not None) == of_jobs]
+        for dtype in sorted(dtypes):
+            group = Group(name, device, dtype, of_jobs)
+            for case in cases:
+                if dtype in case.dtypes:
+                    yield Item(case, group)
 
 
 def _offers(name: str, device: str) -> bool:

@@ -53,7 +53,7 @@ class Runner:
                 msg = f"{case.path}: {case.id} has no expected answer. Run `bce-conformance fill`."
                 raise ConformanceError(msg)
         asked = [_offered(case, adapter) for case in cases]
-        answers, ms = self._ask(adapter, device, dtype, asked)
+        answers, times = self._ask(adapter, device, dtype, asked)
         graded = [i for i, answer in enumerate(answers) if not isinstance(answer, Declined)]
         grader = self._graders.setdefault(dtype, Grader(dtype))
         verdicts = dict(
@@ -80,32 +80,35 @@ class Runner:
                 raised=f"{answer.type}: {answer.message}" if isinstance(answer, Raised) else None,
                 reason=verdict.reason,
                 declined=[name for name in case.outputs if name not in asked[index].outputs],
-                ms=float(f"{ms:.4g}"),
+                ms=float(f"{times[asked[index].job is not None]:.4g}"),
             )
             results.append(ledger.explain(found, self.require))
         return results
 
     def _ask(
         self, adapter: LossAdapter, device: str, dtype: str, cases: Sequence[Case]
-    ) -> tuple[list[Answer], float]:
-        """The answers in order, and the milliseconds each took on average."""
-
-        def fresh() -> list[Question]:
-            return [question_of(case, device, dtype) for case in cases]
-
-        questions = fresh()
-        declined = [_declined(adapter, question) for question in questions]
-        chosen = [index for index, answer in enumerate(declined) if answer is None]
-        start = time.perf_counter()
-        with _quiet():
-            given = _in_bulk(adapter, [questions[index] for index in chosen])
-            if isinstance(given, str):
-                self.broke_off[adapter.name, device, dtype] = given
-                questions = fresh()
-                given = [_alone(adapter, questions[index]) for index in chosen]
-        ms = (time.perf_counter() - start) * 1000 / max(1, len(chosen))
-        rest = iter(given)
-        return [answer or next(rest) for answer in declined], ms
+    ) -> tuple[list[Answer], dict[bool, float]]:
+        """The answers in order; the milliseconds that a job (True), a loss (False) took."""
+        questions = [question_of(case, device, dtype) for case in cases]
+        answers: list[Answer | None] = [_declined(adapter, question) for question in questions]
+        times = {}
+        for of_jobs in (False, True):
+            chosen = [
+                index
+                for index, question in enumerate(questions)
+                if answers[index] is None and (question.job is not None) == of_jobs
+            ]
+            start = time.perf_counter()
+            with _quiet():
+                given = _in_bulk(adapter, [questions[index] for index in chosen], of_jobs=of_jobs)
+                if isinstance(given, str):
+                    self.broke_off[adapter.name, device, dtype] = given
+                    fresh = (question_of(cases[index], device, dtype) for index in chosen)
+                    given = [_alone(adapter, question) for question in fresh]
+            times[of_jobs] = (time.perf_counter() - start) * 1000 / max(1, len(chosen))
+            for index, answer in zip(chosen, given, strict=True):
+                answers[index] = answer
+        return [answer for answer in answers if answer is not None], times
 
 
 def question_of(case: Case, device: str, dtype: str) -> Question:
@@ -121,6 +124,7 @@ def question_of(case: Case, device: str, dtype: str) -> Question:
         outputs=case.outputs,
         legacy=case.legacy,
         mixed=bool(case.input_dtypes),
+        job=case.job,
     )
 
 
@@ -135,6 +139,8 @@ def ask_alone(adapter: LossAdapter, question: Question) -> Answer:
 
 def _offered(case: Case, adapter: LossAdapter) -> Case:
     """The case, asking for no output that the adapter does not offer."""
+    if case.job is not None:
+        return case
     return replace(case, outputs=tuple(name for name in case.outputs if name in adapter.outputs))
 
 
@@ -155,12 +161,15 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _in_bulk(adapter: LossAdapter, questions: Sequence[Question]) -> list[Answer] | str:
+def _in_bulk(
+    adapter: LossAdapter, questions: Sequence[Question], *, of_jobs: bool
+) -> list[Answer] | str:
     """The answers of one evaluation of all questions, or why it broke off."""
     if not questions:
         return []
     check = [_watch(question) for question in questions]
-    given = attempt(lambda: list(adapter.evaluate_all(questions)))
+    ask = adapter.perform_all if of_jobs else adapter.evaluate_all
+    given = attempt(lambda: list(ask(questions)))
     match given:
         case Raised(kind, message):
             return f"{kind}: {message}"
@@ -173,7 +182,8 @@ def _in_bulk(adapter: LossAdapter, questions: Sequence[Question]) -> list[Answer
 
 def _alone(adapter: LossAdapter, question: Question) -> Answer:
     check = _watch(question)
-    return check(attempt(partial(adapter.evaluate, question)))
+    ask = adapter.perform if question.job else adapter.evaluate
+    return check(attempt(partial(ask, question)))
 
 
 def _watch(question: Question) -> Callable[[object], Answer]:

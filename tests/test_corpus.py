@@ -95,7 +95,7 @@ def test_inputs_are_rounded_once_where_the_case_says_so(tmp_path: Path) -> None:
     ("cases", "problem"),
     [
         (entry(logit=[1]), ":5:5: cases[0]: Object contains unknown field `logit`."),
-        (entry(targets="-"), ":5:5: cases[0]: Object missing required field `targets`."),
+        (entry(targets="-"), ":5:5: cases[0]: no targets; the operation bce_with_logits needs it."),
         (entry(logits="-"), ":5:5: cases[0]: no logits; the operation bce_with_logits needs it."),
         (entry(probabilities=[1]), "cases[0].probabilities: the operation bce_with_logits takes"),
         (entry(id="Two Words"), ":5:12: cases[0].id: Expected `str` matching regex"),

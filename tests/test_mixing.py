@@ -49,13 +49,13 @@ def test_each_policy_names_the_dtype_of_the_loss(
 def test_an_integer_target_leaves_the_loss_its_dtype() -> None:
     case = mixed("int64", policies=("limit", "refuse"), outputs=("loss", "logits_grad"))
     assert "float32" == dtype_of_output(case, "loss", "limit", "float32")
-    assert "float32" == precision_of(case, "float32").name
+    assert "float32" == precision_of(case, "float32", None).name
     assert np.int64 == input_array(case, "targets", "float32").dtype
 
 
 def test_the_least_precise_dtype_grades() -> None:
     case = mixed("float16")
-    assert "float16" == precision_of(case, "float64").name
+    assert "float16" == precision_of(case, "float64", None).name
     answer = NumpyAdapter().evaluate(question_of(case, "cpu", "float64"))
     assert np.float64 == answer.outputs["loss"].dtype
     off = Computed(**{**answer.outputs, "loss": answer.outputs["loss"] * (1 + 1e-5)})

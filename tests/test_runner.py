@@ -161,5 +161,6 @@ def test_a_question_has_no_answer_in_it() -> None:
         "outputs",
         "legacy",
         "mixed",
+        "job",
     } == fields
     assert "bfloat16" == question.inputs["logits"].dtype.name

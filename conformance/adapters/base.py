@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from conformance.errors import ConformanceError
 from conformance.model import Answer, Broken, Computed, Declined, Question, Raised
+from conformance.operations import JOBS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from types import ModuleType
 
 T = TypeVar("T")
 
@@ -34,6 +36,7 @@ class LossAdapter(ABC):
         dtypes: The dtypes in which it has them.
         devices: Kinds of device, "cpu" and perhaps "cuda".
         distributions: The installed distributions whose versions belong in a report.
+        jobs: The module that does whole jobs, where there is one: see ``perform``.
     """
 
     name: ClassVar[str]
@@ -45,6 +48,7 @@ class LossAdapter(ABC):
     dtypes: ClassVar[frozenset[str]] = frozenset({"float16", "bfloat16", "float32", "float64"})
     devices: ClassVar[frozenset[str]] = frozenset({"cpu"})
     distributions: ClassVar[tuple[str, ...]] = ()
+    jobs: ClassVar[ModuleType | None] = None
 
     @abstractmethod
     def evaluate(self, question: Question) -> Computed:
@@ -65,16 +69,42 @@ class LossAdapter(ABC):
         """
         return (attempt(partial(self.evaluate, question)) for question in questions)
 
+    def perform(self, question: Question) -> Computed:
+        """Do a whole job: by default, what the module ``jobs`` does for its operation.
+
+        That module has functions ``train``, ``evaluate`` and ``predict``, which take a question
+        and return Computed, and ``OPTIONS``, the keys of a job that it takes.
+
+        Raises:
+            Exception: Whatever the framework raises; it becomes the answer.
+        """
+        found: Computed = getattr(self.jobs, question.operation)(question)
+        return found
+
+    def perform_all(self, questions: Sequence[Question]) -> Iterable[Answer]:
+        """Do many jobs, in order: each by itself, but those of several processes together.
+
+        For the latter the module ``jobs`` has a function ``together``, which takes questions and
+        returns a list of answers; without it one process answers for all.
+        """
+        together = getattr(self.jobs, "together", None)
+        shared = [question for question in questions if together and _processes(question) > 1]
+        answers = iter(together(shared) if together and shared else ())
+        for question in questions:
+            if together and _processes(question) > 1:
+                yield next(answers)
+            else:
+                yield attempt(partial(self.perform, question))
+
     def decline(self, question: Question) -> Declined | None:
         """Why this question is not put to the framework, or None; override to decline more."""
-        if missing := sorted(question.options - self.options):
-            return Declined(f"{self.name} does not offer {', '.join(missing)}")
-        for offered, asked in (
-            (self.operations, question.operation),
-            (self.dtypes, question.dtype),
-        ):
+        operations = self.operations | (JOBS if self.jobs else frozenset())
+        for offered, asked in ((operations, question.operation), (self.dtypes, question.dtype)):
             if asked not in offered:
                 return Declined(f"{self.name} does not offer {asked}")
+        options = self.options | getattr(self.jobs, "OPTIONS", frozenset())
+        if missing := sorted(question.options - options):
+            return Declined(f"{self.name} does not offer {', '.join(missing)}")
         return None
 
     def device_problem(self, device: str) -> str | None:
@@ -100,6 +130,10 @@ class LossAdapter(ABC):
         sources = (getattr(sys.modules[base.__module__], "__file__", None) for base in cls.__mro__)
         paths = (Path(source).with_suffix(".deviations.toml") for source in sources if source)
         return [path for path in dict.fromkeys(paths) if path.exists()]
+
+
+def _processes(question: Question) -> int:
+    return question.job.processes if question.job else 1
 
 
 def _version(distribution: str) -> str:

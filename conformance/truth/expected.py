@@ -38,6 +38,10 @@ def expected_for(case: Case) -> Expected:
         Unproven: If 40 digits cannot be proven.
         ConformanceError: If a policy or a position of the case does not exist.
     """
+    if case.job is not None:
+        from conformance.truth.jobs import expected_for_job  # noqa: PLC0415
+
+        return expected_for_job(case)
     check_domain(case)
     elements = elements_of(case)
     _check_positions(case, elements)
