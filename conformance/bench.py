@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from conformance import adapters
 from conformance.adapters.base import attempt
 from conformance.deviations import Ledger, load_ledger
+from conformance.following import Followings, load_followings
 from conformance.runner import Runner
 
 if TYPE_CHECKING:
@@ -57,7 +58,12 @@ class Bench:
         if group not in self._results:
             adapter = self.adapter(group.adapter)
             found = self._runner.run(
-                adapter, group.device, group.dtype, self.cases(group), self.ledger(group.adapter)
+                adapter,
+                group.device,
+                group.dtype,
+                self.cases(group),
+                self.ledger(group.adapter),
+                known=self.followings(group.adapter),
             )
             self._results[group] = {result.case: result for result in found}
         return self._results[group]
@@ -69,6 +75,10 @@ class Bench:
     def ledger(self, name: str) -> Ledger:
         """The known deviations of an adapter."""
         return load_ledger(self.adapter(name).ledgers(), self.versions(name))
+
+    def followings(self, name: str) -> Followings:
+        """The policies known of an adapter."""
+        return load_followings(self.adapter(name).policies(), self.versions(name))
 
     def versions(self, name: str) -> Mapping[str, str]:
         """The versions behind an adapter; none if it cannot tell them."""

@@ -134,25 +134,41 @@ def load_ledger(paths: Iterable[Path], versions: Mapping[str, str]) -> Ledger:
     Raises:
         ConformanceError: If a file is malformed, with the file and what to mend.
     """
-    current = []
+    found = []
     for path in paths:
-        try:
-            with path.open("rb") as file:
-                raw: Any = tomllib.load(file)
-            entries = msgspec.convert(_one_pattern_each(raw), _File).deviation
-            current += [(path, entry) for entry in entries if _is_current(entry, versions)]
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
-            msg = f"{path}: {error}. Mend the ledger of deviations."
-            raise ConformanceError(msg) from None
-        except InvalidSpecifier as error:
-            msg = f"{path}: {error}. Write a version range such as '>=2.0,<3'."
-            raise ConformanceError(msg) from None
-    return Ledger(tuple(current))
+        entries = current_entries(path, "deviation", _File, versions)
+        found += [(path, entry) for entry in entries]
+    return Ledger(tuple(found))
 
 
-def _one_pattern_each(raw: dict[str, Any]) -> dict[str, Any]:
+def current_entries(path: Path, table: str, kind: type[Any], versions: Mapping[str, str]) -> Any:
+    """The entries of one file that hold for ``versions``, one for each pattern of cases.
+
+    Args:
+        path: A TOML file whose entries stand in one array of tables.
+        table: The name of the array, and of the attribute of ``kind`` that holds them.
+        kind: The structure of the file; its entries have ``when``, distribution to range.
+        versions: Distribution to the version installed.
+
+    Raises:
+        ConformanceError: If the file is malformed, with the file and what to mend.
+    """
+    try:
+        with path.open("rb") as file:
+            raw: Any = tomllib.load(file)
+        entries = getattr(msgspec.convert(_one_pattern_each(raw, table), kind), table)
+        return [entry for entry in entries if _is_current(entry.when, versions)]
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+        msg = f"{path}: {error}. Mend the ledger."
+        raise ConformanceError(msg) from None
+    except InvalidSpecifier as error:
+        msg = f"{path}: {error}. Write a version range such as '>=2.0,<3'."
+        raise ConformanceError(msg) from None
+
+
+def _one_pattern_each(raw: dict[str, Any], table: str) -> dict[str, Any]:
     """The file with an entry for each pattern of a list, so that each is judged by itself."""
-    entries = raw.get("deviation")
+    entries = raw.get(table)
     if not isinstance(entries, list):
         return raw
     single = []
@@ -161,11 +177,11 @@ def _one_pattern_each(raw: dict[str, Any]) -> dict[str, Any]:
         single += (
             [entry | {"cases": each} for each in cases] if isinstance(cases, list) else [entry]
         )
-    return raw | {"deviation": single}
+    return raw | {table: single}
 
 
-def _is_current(entry: Deviation, versions: Mapping[str, str]) -> bool:
+def _is_current(when: Mapping[str, str], versions: Mapping[str, str]) -> bool:
     return all(
         name in versions and SpecifierSet(wanted).contains(versions[name], prereleases=True)
-        for name, wanted in entry.when.items()
+        for name, wanted in when.items()
     )

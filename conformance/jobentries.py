@@ -35,6 +35,10 @@ Positive = Annotated[float, Meta(gt=0, le=1e300)]
 Share = Annotated[float, Meta(ge=0, lt=1)]
 
 
+_PARTITIONS = {"batches", "shards", "sampler_batch"}
+"""The ways to share the data out, of which a job has one."""
+
+
 class OptimizerEntry(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """An optimizer; each number is the float64 number nearest to what is written."""
 
@@ -93,10 +97,10 @@ class JobError(ValueError):
 
 def read_job(entry: JobEntry | UnsetType, defaults: JobEntry | UnsetType) -> Job:
     """The job of a case, whose keys stand in the case or in the defaults of its file."""
-    given: dict[str, Any] = {}
-    for source in (defaults, entry):
-        if isinstance(source, JobEntry):
-            given |= {key: value for key, value in structs.asdict(source).items() if value != UNSET}
+    given, own = _given(defaults), _given(entry)
+    if own.keys() & _PARTITIONS:
+        given = {key: value for key, value in given.items() if key not in _PARTITIONS}
+    given |= own
     if isinstance(optimizer := given.get("optimizer"), OptimizerEntry):
         given["optimizer"] = Optimizer(**structs.asdict(optimizer))
     for key in ("batches", "views"):
@@ -105,6 +109,12 @@ def read_job(entry: JobEntry | UnsetType, defaults: JobEntry | UnsetType) -> Job
     if "shards" in given:
         given["shards"] = tuple(map(tuple, given["shards"]))
     return Job(**given)
+
+
+def _given(entry: JobEntry | UnsetType) -> dict[str, Any]:
+    if not isinstance(entry, JobEntry):
+        return {}
+    return {key: value for key, value in structs.asdict(entry).items() if value is not UNSET}
 
 
 def check_job(
@@ -148,7 +158,7 @@ def _partition(job: Job, features: tuple[int, ...]) -> Iterator[tuple[Place, str
     if len(features) != wanted:
         yield ("features",), f"{job.model} takes features of {wanted} dimensions"
         return
-    if sum([bool(job.batches), bool(job.shards), job.sampler_batch is not None]) != 1:
+    if sum(getattr(job, key) != getattr(Job(), key) for key in _PARTITIONS) != 1:
         yield ("job",), "give one of batches, shards and sampler_batch"
         return
     total = sum(job.batches) + sum(map(sum, job.shards))

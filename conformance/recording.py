@@ -108,6 +108,7 @@ class Recorder:
             results = [result for result in self.results if result.adapter == name]
             if results:
                 problems += self._bench.ledger(name).stale(planned, results, whole=whole)
+                problems += self._bench.followings(name).stale(planned) if whole else []
         return problems
 
     def table(self) -> list[str]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from conformance.adapters.base import LossAdapter
     from conformance.deviations import Ledger
+    from conformance.following import Followings
 
 
 class Runner:
@@ -41,9 +42,24 @@ class Runner:
         self._graders: dict[str, Grader] = {}
 
     def run(
-        self, adapter: LossAdapter, device: str, dtype: str, cases: Sequence[Case], ledger: Ledger
+        self,
+        adapter: LossAdapter,
+        device: str,
+        dtype: str,
+        cases: Sequence[Case],
+        ledger: Ledger,
+        *,
+        known: Followings | None = None,
     ) -> list[Result]:
         """The result of each case, in order.
+
+        Args:
+            adapter: Who is asked.
+            device: Where.
+            dtype: In which dtype.
+            cases: Filled.
+            ledger: The deviations known of the adapter.
+            known: The policies known of it; None where any will do.
 
         Raises:
             ConformanceError: If a case has no expected answer yet.
@@ -82,7 +98,8 @@ class Runner:
                 declined=[name for name in case.outputs if name not in asked[index].outputs],
                 ms=float(f"{times[asked[index].job is not None]:.4g}"),
             )
-            results.append(ledger.explain(found, self.require))
+            explained = ledger.explain(found, self.require)
+            results.append(known.confirm(explained) if known else explained)
         return results
 
     def _ask(

@@ -11,12 +11,16 @@ import conformance
 
 PACKAGE = Path(conformance.__file__).parent
 
+FRAMEWORKS = ("accelerate", "fabric", "ignite", "lightning", "numpy", "torch")
+ADAPTERS = {f"adapters.{name}" for name in FRAMEWORKS}
+JOBS = {f"adapters.jobs.{name}" for name in FRAMEWORKS}
 FLOORS = [
     {
         "conformance",
         "errors",
         "floats",
         "glossary",
+        "jobs",
         "layouts",
         "model",
         "operations",
@@ -33,15 +37,43 @@ FLOORS = [
         "document",
         "entries",
         "expectations",
+        "following",
         "grading",
+        "job_bounds",
+        "jobentries",
+        "loops",
         "mixing",
+        "networks",
+        "optimizers",
         "records",
+        "rounding",
+        "verdicts",
     },
-    {"adapters._torch", "adapters._trainer"},
-    {"adapters.ignite", "adapters.lightning", "adapters.numpy", "adapters.torch"},
+    {
+        "adapters._torch",
+        "adapters._trainer",
+        "adapters.jobs",
+        "adapters.jobs._processes",
+        "adapters.jobs._torch",
+    },
+    {f"adapters.jobs._ranks{name}" for name in ("", "_ignite", "_lightning", "_torch")},
+    JOBS,
+    ADAPTERS,
     {"adapters", "plan", "runner"},
     {"report"},
-    {"bench", "check", "cli", "conftest", "fill", "recording", "test_agreement", "test_loss"},
+    {
+        "bench",
+        "check",
+        "cli",
+        "conftest",
+        "fill",
+        "outcome",
+        "recording",
+        "test_agreement",
+        "test_job_agreement",
+        "test_jobs",
+        "test_loss",
+    },
 ]
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 
@@ -107,10 +139,10 @@ def test_the_oracle_stands_on_the_ground_floor() -> None:
 
 
 def test_an_adapter_imports_no_other() -> None:
-    adapters = {name for names in FLOORS[3:4] for name in names}
-    for path in MODULES:
-        if name_of(path) in adapters:
-            assert set() == imports(path) & adapters
+    for names in (ADAPTERS, JOBS):
+        for path in MODULES:
+            if name_of(path) in names:
+                assert set() == imports(path) & names
 
 
 def test_the_report_needs_neither_adapters_nor_the_runner() -> None:
@@ -120,6 +152,7 @@ def test_the_report_needs_neither_adapters_nor_the_runner() -> None:
                 "errors",
                 "floats",
                 "glossary",
+                "jobs",
                 "layouts",
                 "model",
                 "operations",

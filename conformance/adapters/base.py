@@ -127,8 +127,17 @@ class LossAdapter(ABC):
 
         So what is wrong in PyTorch's kernels is written down once for all who call them.
         """
+        return cls._beside(".deviations.toml")
+
+    @classmethod
+    def policies(cls) -> list[Path]:
+        """The files of the policies that it is known to follow in jobs; likewise."""
+        return cls._beside(".policies.toml")
+
+    @classmethod
+    def _beside(cls, suffix: str) -> list[Path]:
         sources = (getattr(sys.modules[base.__module__], "__file__", None) for base in cls.__mro__)
-        paths = (Path(source).with_suffix(".deviations.toml") for source in sources if source)
+        paths = (Path(source).with_suffix(suffix) for source in sources if source)
         return [path for path in dict.fromkeys(paths) if path.exists()]
 
 
