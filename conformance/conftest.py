@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 BENCH = pytest.StashKey[Bench]()
 RESULT = pytest.StashKey[Result]()
 
-TRAINERS = ("ignite", "lightning")
+TRAINERS = ("ignite", "lightning", "fabric", "accelerate")
 RUN_FILE = Path("reports/run.jsonl.gz")
 
 
@@ -37,8 +37,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="numpy, torch, ignite, lightning, an entry point, or package.module:Class;"
-        " may be repeated (default: the first four)",
+        help="numpy, torch, ignite, lightning, fabric, accelerate, an entry point, or"
+        " package.module:Class; may be repeated (default: the first four)",
     )
     group.addoption(
         "--device",

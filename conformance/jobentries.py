@@ -146,6 +146,8 @@ def _problems(
     if (job.optimizer is None) == (operation == "train"):
         takes = "needs an optimizer" if operation == "train" else "takes no optimizer"
         yield ("job",), f"the operation {operation} {takes}"
+    if job.clip_norm is not None and job.clip_value is not None:
+        yield ("job", "clip_value"), "gradients are clipped by norm or by value; give one"
     for output in ("validated", "drift"):
         if output in outputs and not job.validation:
             yield ("job",), f"{output} needs a validation; give the batches that it has"

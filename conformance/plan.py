@@ -81,7 +81,8 @@ def make_plan(
     not_run: list[NotRun] = []
     targets: dict[str, str] = {}
     for target in dict.fromkeys(names or adapters.BUILT_IN):
-        name = target if target in adapters.BUILT_IN else adapters.load(target).name
+        ours = target in adapters.BUILT_IN or target in adapters.OPTIONAL
+        name = target if ours else adapters.load(target).name
         if name in targets:
             msg = f"two adapters have the name {name!r}: {targets[name]}, {target}. Rename one."
             raise ConformanceError(msg)

@@ -50,9 +50,11 @@ FLOORS = [
         "verdicts",
     },
     {
+        "adapters._refusals",
         "adapters._torch",
         "adapters._trainer",
         "adapters.jobs",
+        "adapters.jobs._loaders",
         "adapters.jobs._processes",
         "adapters.jobs._torch",
     },

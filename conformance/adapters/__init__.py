@@ -50,6 +50,23 @@ BUILT_IN: Mapping[str, Listing] = {
         _TORCH,
     ),
 }
+"""Those that a run asks unless it names others."""
+
+OPTIONAL: Mapping[str, Listing] = {
+    "fabric": Listing(
+        "conformance.adapters.fabric:FabricAdapter",
+        ("torch", "lightning_fabric"),
+        "lightning",
+        _TORCH,
+    ),
+    "accelerate": Listing(
+        "conformance.adapters.accelerate:AccelerateAdapter",
+        ("torch", "accelerate"),
+        "accelerate",
+        _TORCH,
+    ),
+}
+"""Those that come along and are asked by name."""
 
 
 class UnknownAdapterError(ConformanceError):
@@ -61,19 +78,19 @@ class MissingFrameworkError(ConformanceError):
 
 
 def find(name: str) -> Listing:
-    """The listing of a built-in adapter, an entry point, or "package.module:Class".
+    """The listing of an adapter of ours, an entry point, or "package.module:Class".
 
     Raises:
         UnknownAdapterError: If there is none.
     """
-    if name in BUILT_IN:
-        return BUILT_IN[name]
+    if own := BUILT_IN.get(name) or OPTIONAL.get(name):
+        return own
     found = metadata.entry_points(group=ENTRY_POINTS)
     if name in found.names:
         return Listing(found[name].value)
     if ":" in name:
         return Listing(name)
-    known = ", ".join(sorted({*BUILT_IN, *found.names}))
+    known = ", ".join(sorted({*BUILT_IN, *OPTIONAL, *found.names}))
     msg = f"unknown adapter {name!r}. Known are {known}; or give package.module:Class."
     raise UnknownAdapterError(msg)
 

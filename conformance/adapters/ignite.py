@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ignite.engine import Events, create_supervised_trainer
 
 from conformance.adapters._trainer import Holder, Steps, TrainerBased
+from conformance.adapters.jobs import ignite as ignite_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import ModuleType
 
     import torch
 
@@ -21,6 +23,7 @@ class IgniteAdapter(TrainerBased):
 
     name: ClassVar[str] = "ignite"
     distributions: ClassVar[tuple[str, ...]] = ("torch", "pytorch-ignite")
+    jobs: ClassVar[ModuleType | None] = ignite_jobs
 
     def evaluate(self, question: Question) -> Computed:
         """Answer with a run of its own."""

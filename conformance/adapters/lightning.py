@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pytorch_lightning import LightningModule, Trainer
 
 from conformance.adapters._trainer import Holder, Steps, TrainerBased
+from conformance.adapters.jobs import lightning as lightning_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from types import ModuleType
 
     import torch
 
@@ -26,6 +28,7 @@ class LightningAdapter(TrainerBased):
 
     name: ClassVar[str] = "lightning"
     distributions: ClassVar[tuple[str, ...]] = ("torch", "pytorch-lightning")
+    jobs: ClassVar[ModuleType | None] = lightning_jobs
 
     def evaluate(self, question: Question) -> Computed:
         """Answer with a fit of its own."""

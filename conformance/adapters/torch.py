@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 
 from conformance.adapters._torch import Tensors, TorchBased, to_array
+from conformance.adapters.jobs import torch as torch_jobs
 from conformance.model import Computed
 from conformance.operations import OPERATIONS
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from conformance.model import Question
 
 
@@ -21,6 +24,7 @@ class TorchAdapter(TorchBased):
     outputs: ClassVar[frozenset[str]] = TorchBased.outputs | {"logits_hvp", "probabilities_hvp"}
     options: ClassVar[frozenset[str]] = TorchBased.options | {"direction"}
     distributions: ClassVar[tuple[str, ...]] = ("torch",)
+    jobs: ClassVar[ModuleType | None] = torch_jobs
 
     def evaluate(self, question: Question) -> Computed:
         """Compute the loss, then its gradients, then the Hessian's product with the direction."""

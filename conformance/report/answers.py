@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from conformance.results import OutputResult
 
 
-def decode(output: OutputResult) -> list[str] | None:
-    """Each element as a short decimal that reads back to it in its dtype, in C order.
+def elements(output: OutputResult) -> np.ndarray[Any, Any] | None:
+    """The elements in C order, in their dtype.
 
     None where the run holds no bits, or bits that are not of the dtype it names.
     """
@@ -22,7 +22,12 @@ def decode(output: OutputResult) -> list[str] | None:
     try:
         known = FORMATS.get(output.dtype)
         dtype = np.dtype(np.sctypeDict[output.dtype]) if known is None else known.dtype
-        elements = np.frombuffer(bytes.fromhex(output.bits), dtype.newbyteorder("<"))
+        return np.frombuffer(bytes.fromhex(output.bits), dtype.newbyteorder("<"))
     except (KeyError, ValueError):
         return None
-    return [str(element) for element in elements]
+
+
+def decode(output: OutputResult) -> list[str] | None:
+    """Each element as a short decimal that reads back to it in its dtype; None as above."""
+    found = elements(output)
+    return None if found is None else [str(element) for element in found]

@@ -35,11 +35,11 @@ function arrange(data) {
     "group", "operation", "reduction", "dtypes", "flags", "policies", "rounded", "asked",
   ]);
   const answers = data.answers[0].map((_, index) => {
-    const [grade, ulp, policy, ulps, values, dtype, shape, message] =
+    const [grade, ulp, policy, ulps, values, dtype, shape, message, ratio] =
       data.answers.map((column) => column[index]);
     return {
       grade: texts[grade], ulp, policy: texts[policy], ulps: ulps ?? [ulp], values,
-      dtype: texts[dtype], shape, message: texts[message],
+      dtype: texts[dtype], shape, message: texts[message], ratio,
     };
   });
   const rows = zip(data.results, texts, [
@@ -60,7 +60,7 @@ function arrange(data) {
   for (const kase of cases) markDifferences(kase.rows);
   const links = new Map(Object.entries(data.links));
   const glossary = new Map(Object.entries(data.glossary));
-  return { subjects, cases, rows, links, glossary, matrix: data.matrix };
+  return { subjects, cases, rows, links, glossary, matrix: data.matrix, trainers: data.trainers };
 }
 
 /** A row differs if another subject got another grade in the same dtype. */

@@ -71,6 +71,7 @@ async function start() {
   });
   startTheme(() => plots.draw());
   startMatrix(report.matrix);
+  new Moves(report);
 
   const follow = (scroll) => {
     const { id, filters } = readAddress();

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from conformance.errors import ConformanceError
 from conformance.glossary import Glossary
 from conformance.report.agreement import compare_subjects
+from conformance.report.differences import show_differences
 from conformance.report.evidence import gather
 from conformance.report.links import link
 from conformance.report.marks import HEAT_LABELS, MARKS
@@ -22,6 +23,7 @@ from conformance.report.matrix import build_matrix
 from conformance.report.payload import build_payload, pack
 from conformance.report.published import compare_published
 from conformance.report.summary import Counts, count, deviations, policies, sentences
+from conformance.report.trainers import compare_trainers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).parent
 # Joined in this order into one script, so that one digest stands in the policy.
-_SCRIPTS = ("data.js", "dom.js", "plot.js", "table.js", "panel.js", "main.js")
+_SCRIPTS = ("data.js", "dom.js", "plot.js", "table.js", "panel.js", "trainers.js", "main.js")
 
 
 def render_report(
@@ -45,6 +47,8 @@ def render_report(
     evidence = gather(runs, cases)
     matrix = build_matrix(evidence)
     counts = count(evidence)
+    trainers = compare_trainers(evidence)
+    glossary = glossary or Glossary()
     script = "\n".join(_read(name) for name in _SCRIPTS)
     style = _read("report.css")
     environment = Environment(
@@ -59,13 +63,15 @@ def render_report(
         agreements=compare_subjects(evidence),
         counts=counts,
         deviations=deviations(evidence),
+        differences=show_differences(trainers, evidence),
         digests={"script": _digest(script), "style": _digest(style)},
         evidence=evidence,
+        glossary=glossary,
         link=link,
         marks=MARKS,
         heat_labels=HEAT_LABELS,
         matrix=matrix,
-        payload=pack(build_payload(evidence, matrix, glossary or Glossary())),
+        payload=pack(build_payload(evidence, matrix, trainers, glossary)),
         policies=policies(evidence),
         published=compare_published(evidence.cases.values()),
         runs=runs,
@@ -73,6 +79,7 @@ def render_report(
         silent=[subject for subject in evidence.subjects if subject not in evidence.active],
         sentences=sentences(evidence, counts),
         style=Markup(style),  # noqa: S704 - our own file, not data
+        trainers=trainers,
         total=sum(counts.values(), Counts()),
         unanswered=evidence.unanswered(),
         unasked=len(evidence.cases.keys() - {result.case for _, result in evidence.results}),

@@ -51,8 +51,8 @@ class CasePanel {
       el("h3", {}, "Truth and answers"),
       dtypes.length > 1 ? dtypeSwitch(dtypes, chosen, show) : null,
       answers,
-      el("h3", {}, "To see it again"),
-      el("div", { class: "snippet" }, copyButton(snippet), el("pre", {}, snippet)),
+      kase.snippet ? el("h3", {}, "To see it again") : null,
+      kase.snippet ? el("div", { class: "snippet" }, copyButton(snippet), el("pre", {}, snippet)) : null,
     ].filter((part) => part !== null);
   }
 }
@@ -72,8 +72,10 @@ function facts(kase, glossary) {
   const sources = kase.sources.flatMap(([text, href], index) => [
     index ? ", " : "", sourceLink(text, href),
   ]);
+  const asks = kase.job.length ? [] : [["asks", `${kase.operation}, reduction ${kase.reduction}`]];
   const lines = [
-    ["asks", `${kase.operation}, reduction ${kase.reduction}`],
+    ...asks,
+    ...kase.job,
     ["dtypes", kase.dtypes.join(", ")],
     ["group", el("a", { href: "#group=" + encodeURIComponent(kase.group) }, kase.group)],
     ["file", kase.place],
@@ -134,7 +136,12 @@ function answersOf(kase, dtype, links) {
   }
   const names = new Set(kase.truth.flatMap(([, outputs]) => outputs.map(([name]) => name)));
   for (const row of rows) for (const name of row.answers.keys()) names.add(name);
-  for (const name of names) parts.push(outputTable(kase, rows, name));
+  for (const name of names) {
+    const table = outputTable(kase, rows, name);
+    // A trajectory is long, and what it comes to stands above.
+    parts.push(kase.job.length
+      ? el("details", { open: names.size === 1 }, el("summary", {}, name), table) : table);
+  }
   return parts;
 }
 
@@ -148,9 +155,24 @@ function statuses(rows, links) {
       el("th", { scope: "row" }, who([row])),
       el("td", {}, el("span", { class: `status ${row.status}` }, STATUS_WORDS[row.status])),
       el("td", { class: "grade" }, el("b", {}, row.mark), " ", row.grade),
+      row.case.job.length ? trainerCells(row) : null,
       el("td", { class: "message" }, why));
   });
-  return el("div", { class: "wide" }, el("table", { class: "statuses" }, el("tbody", {}, lines)));
+  const heads = ["", "", "grade", "policy", "error / allowed", ""];
+  return el("div", { class: "wide" }, el("table", { class: "statuses" },
+    rows[0].case.job.length ? el("thead", {}, el("tr", {},
+      heads.map((head) => el("th", { scope: "col" }, head)))) : null,
+    el("tbody", {}, lines)));
+}
+
+/** The policy that a trainer follows, and its largest error over the largest allowed. */
+function trainerCells(row) {
+  const answers = [...row.answers.values()];
+  const policies = new Set(answers.map(({ policy }) => policy).filter(Boolean));
+  const nearest = row.grade === "wrong" && policies.size ? "none; nearest " : "";
+  const told = answers.map(({ ratio }) => ratio).filter((ratio) => ratio !== null);
+  const most = told.length ? ulpText(Math.max(...told)) : "";
+  return [el("td", {}, nearest, [...policies].join(", ")), el("td", { class: "ulp" }, most)];
 }
 
 function who(rows) {
@@ -175,9 +197,12 @@ function outputTable(kase, rows, name) {
   const body = [];
   for (let index = 0; index < count; index += 1) {
     body.push(...truthLines(truths, index));
-    for (const [answer, givenBy] of givers) body.push(answerLine(answer, givenBy, index, truths[0]));
+    for (const [answer, givenBy] of givers) {
+      const truth = truths.find(({ policy }) => policy === answer.policy) ?? truths[0];
+      body.push(answerLine(answer, givenBy, index, truth));
+    }
   }
-  const size = truths[0]?.size ?? count;
+  const size = Math.max(count, ...truths.map((truth) => truth.size));
   if (size > count) {
     body.push(el("tr", {}, el("td", { colspan: 5, class: "key" }, `the first ${count} of ${size}`)));
   }
@@ -191,11 +216,11 @@ function outputTable(kase, rows, name) {
 function truthLines(truths, index) {
   const policies = new Map();
   for (const { policy, digits } of truths) {
-    const text = digits[index] ?? "";
+    const text = digits[index] ?? "none";
     policies.set(text, [...policies.get(text) ?? [], policy].filter(Boolean));
   }
   return [...policies].map(([text, names]) => {
-    const { shape, positions } = truths[0];
+    const { shape, positions } = truths.find(({ digits }) => index in digits) ?? truths[0];
     const at = positions ? positions[index] : index;
     const empty = shape.includes(0);
     return el("tr", { class: "truth" },
@@ -206,9 +231,8 @@ function truthLines(truths, index) {
 }
 
 function answerLine(answer, rows, index, truth) {
-  const at = truth?.positions ? truth.positions[index] : index;
   const single = answer.ulps.length === 1 || (truth?.digits.length ?? 1) === 1;
-  const value = answer.values?.[answer.values.length === 1 ? 0 : at];
+  const value = answer.values?.[answer.values.length === 1 ? 0 : index];
   const ulp = answer.ulps.length ? answer.ulps[index] : (index === 0 ? answer.ulp : null);
   const shape = answer.shape && truth && answer.shape.join() !== truth.shape.join()
     ? ` shape ${shapeText(answer.shape)}` : "";

@@ -12,9 +12,11 @@ import msgspec
 from conformance.floats import decimal_text, hex_text
 from conformance.operations import OPERATIONS
 from conformance.report.answers import decode
+from conformance.report.job_words import job_words
 from conformance.report.links import link
 from conformance.report.marks import mark, worst_output
 from conformance.report.snippets import torch_snippet
+from conformance.report.trainer_snippets import trainer_snippet
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from conformance.model import Array, Case
     from conformance.report.evidence import Evidence
     from conformance.report.matrix import Matrix
+    from conformance.report.trainers import Trainers
     from conformance.results import OutputResult, Result
 
 SHOWN = 64
@@ -47,7 +50,9 @@ def pack(payload: Mapping[str, Any]) -> str:
     return base64.b64encode(gzip.compress(msgspec.json.encode(payload), 9, mtime=0)).decode()
 
 
-def build_payload(evidence: Evidence, matrix: Matrix, glossary: Glossary) -> dict[str, Any]:
+def build_payload(
+    evidence: Evidence, matrix: Matrix, trainers: Trainers, glossary: Glossary
+) -> dict[str, Any]:
     """Everything that the page's script shows; lists of one length are columns of a table."""
     texts = _Index("")
     return {
@@ -72,6 +77,10 @@ def build_payload(evidence: Evidence, matrix: Matrix, glossary: Glossary) -> dic
             ]
             for dtype, cells in matrix.views.items()
         },
+        "trainers": [
+            [evidence.named(subject) for subject in trainers.subjects],
+            [[row.name, row.anchor, [cell.names for cell in row.cells]] for row in trainers.rows],
+        ],
         "glossary": {
             word: [entry.means, entry.matters, [[text, link(text)] for text in entry.links]]
             for word, entry in {**glossary.flags, **glossary.policies}.items()
@@ -94,6 +103,7 @@ def _cases(cases: Sequence[Case], texts: _Index) -> dict[str, list[Any]]:
         "rounded": [texts[case.inputs_rounded_to or ""] for case in cases],
         "asked": [texts[_asked(case)] for case in cases],
         "history": [_history(case) for case in cases],
+        "job": [job_words(case) for case in cases],
         "place": [case.path.name for case in cases],
         "raises": [_raises(case) for case in cases],
         # One column: what repeats within a case stays near enough for gzip to see it.
@@ -121,7 +131,12 @@ def _history(case: Case) -> str:
 
 def _snippet(case: Case) -> str:
     """In the first dtype; the script puts another one's name in its place."""
-    return torch_snippet(case, case.dtypes[0]) if case.dtypes else ""
+    if not case.dtypes:
+        return ""
+    if case.job is None:
+        return torch_snippet(case, case.dtypes[0])
+    found = trainer_snippet(case, "torch", case.dtypes[0])
+    return found.script if found else ""
 
 
 def _raises(case: Case) -> int:
@@ -177,16 +192,20 @@ def _results(evidence: Evidence, texts: _Index) -> dict[str, Any]:
     cases = {identity: number for number, identity in enumerate(evidence.cases)}
     names = _Index("loss")
     # Adapters of one framework mostly give the same bits: each distinct answer is stored once.
-    distinct: dict[bytes, int] = {}
+    distinct: dict[tuple[bytes, Sequence[int] | None, bool], int] = {}
     answers: list[list[Any]] = []
     given: list[list[list[int]]] = []
     for _, result in evidence.results:
         row = []
+        case = evidence.cases[result.case]
         for name, output in result.outputs.items():
-            key = msgspec.json.encode(output)
+            shown = _shown(case, name, output)
+            key = (msgspec.json.encode(output), shown, case.job is not None)
             number = distinct.setdefault(key, len(answers))
             if number == len(answers):
-                answers.append(_answer(output, texts))
+                # Of a loss, its errors say as much; the ratio is told where a job has thousands.
+                ratio = None if case.job is None else _short(output.ratio)
+                answers.append([*_answer(output, shown, texts), ratio])
             row.append([names[name], number])
         given.append(row)
     records = [result for _, result in evidence.results]
@@ -209,7 +228,7 @@ def _results(evidence: Evidence, texts: _Index) -> dict[str, Any]:
             result.deviation: link(result.deviation) for result in records if result.deviation
         },
         "outputs": names.items(),
-        "answers": [list(column) for column in zip(*answers, strict=True)] or [[]] * 8,
+        "answers": [list(column) for column in zip(*answers, strict=True)] or [[]] * 9,
     }
 
 
@@ -219,14 +238,30 @@ def _note(result: Result) -> str:
     return result.reason or next(messages, "") or result.raised or ""
 
 
-def _answer(output: OutputResult, texts: _Index) -> list[Any]:
-    """Grade, ulp, policy, ulp of each element (None: the one), elements, dtype, shape, message."""
+def _shown(case: Case, name: str, output: OutputResult) -> Sequence[int] | None:
+    """The places of the elements that are shown, those of the truth; None for the first ones."""
+    known = case.expected.alternatives if case.expected is not None else ()
+    truths = {item.policy: item.outputs[name] for item in known if name in item.outputs}
+    truth = truths.get(output.policy) or next(iter(truths.values()), None)
+    return None if truth is None or truth.positions is None else truth.positions[:SHOWN]
+
+
+def _answer(output: OutputResult, shown: Sequence[int] | None, texts: _Index) -> list[Any]:
+    """What the page shows of an output.
+
+    Grade, ulp, policy, ulp of each element (None: the one), the elements shown, dtype, shape,
+    message.
+    """
+    elements = decode(output)
+    if elements is not None:
+        places = range(len(elements))[:SHOWN] if shown is None else shown
+        elements = [elements[place] for place in places if place < len(elements)]
     return [
         texts[output.grade],
         _short(output.ulp),
         texts[output.policy or ""],
         None if list(output.ulps) == [output.ulp] else [_short(ulp) for ulp in output.ulps],
-        decode(output),
+        elements,
         texts[output.dtype or ""],
         None if output.shape is None else list(output.shape),
         texts[output.message or ""],

@@ -28,7 +28,7 @@ def torch_snippet(case: Case, dtype: str) -> str:
     operation = OPERATIONS[case.operation]
     wanted = {operation.differentiated(name) for name in case.outputs} - {None}
     lines = [
-        _comment(case.id),
+        comment(case.id),
         "import torch",
         "import torch.nn.functional as F",
         "",
@@ -78,7 +78,7 @@ def _laid_out(case: Case, name: str) -> str:
     """An expression of the tensor, at the places in memory that the case asks for."""
     array = case.inputs[name]
     dtype = f"torch.{case.input_dtypes[name]}" if name in case.input_dtypes else "dtype"
-    text = _tensor(array, dtype)
+    text = tensor_text(array, dtype)
     match case.layout.get(name):
         case "transposed":
             backwards = ", ".join(str(axis) for axis in reversed(range(len(array.shape))))
@@ -107,21 +107,26 @@ def _show(case: Case, name: str) -> list[str]:
     lines = [f'print("{name}", {source}.tolist())']
     for policy, truth in truths:
         digits = ", ".join(truth.values[:_LONG]) + (", ..." if truth.values[_LONG:] else "")
-        lines.append(_comment(f"truth{f' under {policy}' if policy else ''}: {digits}"))
+        lines.append(comment(f"truth{f' under {policy}' if policy else ''}: {digits}"))
     if case.expected is not None and case.expected.raises:
-        lines.append(_comment("expected: an error"))
+        lines.append(comment("expected: an error"))
     if any(alternative.raises for alternative in known):
-        lines.append(_comment("an error is right, too"))
+        lines.append(comment("an error is right, too"))
     return lines
 
 
-def _comment(text: str) -> str:
+def comment(text: str) -> str:
     """A comment of one line, whatever line ends ``text`` has."""
     return "# " + " ".join(text.split())
 
 
-def _tensor(array: Array, dtype: str) -> str:
-    """An expression of the tensor, in the fewest characters that stay exact."""
+def tensor_text(array: Array, dtype: str) -> str:
+    """An expression of the tensor, in the fewest characters that stay exact.
+
+    Args:
+        array: Its values.
+        dtype: An expression of its dtype.
+    """
     size = math.prod(array.shape)
     values = array.values
     if array.described and len(values) == 1:

@@ -125,11 +125,14 @@ def _sentence(total: Counts, coarse: int) -> str:
 def policies(evidence: Evidence) -> list[tuple[str, str, list[int]]]:
     """Group, policy, and for each active subject how many results were graded under it.
 
-    A result counts once for each policy that any of its outputs follows.
+    Those of scenarios are left to the table of trainers. A result counts once for each policy that
+    any of its outputs follows.
     """
     found: defaultdict[tuple[str, str], Counter[Subject]] = defaultdict(Counter)
     for subject, result in evidence.results:
         case = evidence.cases[result.case]
+        if case.job is not None:
+            continue
         followed = {output.policy for output in result.outputs.values()} - {None}
         if result.raised and REFUSE in case.policies:
             followed.add(REFUSE)

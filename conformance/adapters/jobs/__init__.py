@@ -1,0 +1,1 @@
+"""The halves of adapters that do whole jobs: training, evaluation, prediction."""
