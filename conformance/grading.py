@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from conformance.bounds import bounds_of
 from conformance.floats import decimal_text, hex_text, parse
-from conformance.mixing import dtype_of_output, precision_of
+from conformance.mixing import dtypes_of_output, precision_of
 from conformance.model import Computed, Grade
 from conformance.results import OutputResult
 from conformance.ulps import Reals
@@ -37,7 +37,7 @@ class _Reference:
     """The truth of one output under one policy, ready to grade against."""
 
     policy: str | None
-    dtype: str
+    dtypes: tuple[str, ...]
     truth: Truth
     reals: Reals
     accurate: np.ndarray[Any, Any]
@@ -141,10 +141,10 @@ class Grader:
                     continue
                 reals = Reals.prepare(map(parse, truth.values), format_)
                 bound = bounds[output]
-                dtype = dtype_of_output(case, output, alternative.policy, self.dtype)
+                dtypes = dtypes_of_output(case, output, alternative.policy, self.dtype)
                 references[output].append(
                     _Reference(
-                        alternative.policy, dtype, truth, reals, bound.accurate, bound.coarse
+                        alternative.policy, dtypes, truth, reals, bound.accurate, bound.coarse
                     )
                 )
         return references
@@ -236,8 +236,8 @@ def _misfit(
     array: np.ndarray[Any, Any], references: Sequence[_Reference], reference: _Reference
 ) -> str | None:
     """Why an array cannot be compared with one of the truths; None if it can."""
-    if array.dtype.name != reference.dtype:
-        known = " or ".join(dict.fromkeys(each.dtype for each in references))
+    if array.dtype.name not in reference.dtypes:
+        known = " or ".join(dict.fromkeys(name for each in references for name in each.dtypes))
         return f"its dtype is {array.dtype}, not {known}"
     if array.shape != reference.truth.shape:
         return f"its shape is {array.shape}, not {reference.truth.shape}"

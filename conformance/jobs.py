@@ -195,7 +195,8 @@ class Convention:
         tail: A window that the end of an epoch leaves short is "stepped"; "carried" into the next
             epoch, and dropped at the end of the job; or "dropped".
         epoch: The value reported for an epoch: sum v_b n_b / sum n_b ("samples"), the mean of v_b
-            ("batches"), the running average r = 0.98 r + 0.02 v_b from r = v_1 on ("running"), or
+            ("batches"), the running average r = 0.98 r + 0.02 v_b from r = v_1 on, which goes on
+            through all epochs ("running"), or
             the loss of all samples at once ("at_once").
         ranks: How processes come together. "samples": as one process would with all of their
             samples. "equal": gradients, and values reported, are the mean over the processes.
@@ -245,6 +246,7 @@ CONVENTIONS: Mapping[str, Convention] = {
     "epoch_at_once": replace(DEFINITION, epoch="at_once"),
     "ranks_by_samples": DEFINITION,
     "ranks_equal": replace(DEFINITION, ranks="equal"),
+    "ranks_equal_by_batches": replace(DEFINITION, ranks="equal", epoch="batches"),
     "ranks_own": replace(DEFINITION, ranks="own"),
     "ranks_padded": replace(DEFINITION, ranks="padded"),
     "clip_exact": DEFINITION,

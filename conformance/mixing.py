@@ -46,11 +46,28 @@ def precision_of(case: Case, dtype: str, policy: str | None) -> Format:
     return min(formats, key=lambda format_: format_.precision)
 
 
-def dtype_of_output(case: Case, output: str, policy: str | None, dtype: str) -> str:
-    """The dtype of a right ``output`` under ``policy``; the first input's where none says."""
-    if case.job is not None:
-        kept = convention_of(policy).stored_in or dtype
-        return {"decisions": "bool", "validated": "int64"}.get(output, kept)
+def dtypes_of_output(case: Case, output: str, policy: str | None, dtype: str) -> tuple[str, ...]:
+    """The dtypes that a right ``output`` may have under ``policy``, the expected one first.
+
+    Parameters have the one in which they are kept. What a job reports or predicts may also come
+    as it was computed, or turned back into the dtype of the question.
+    """
+    if case.job is None:
+        return (_dtype_of_output(case, output, policy, dtype),)
+    if output in _OWN_DTYPE:
+        return (_OWN_DTYPE[output],)
+    convention = convention_of(policy)
+    kept = convention.stored_in or dtype
+    if output == "parameters":
+        return (kept,)
+    return tuple(dict.fromkeys((kept, convention.computed_in or kept, dtype)))
+
+
+_OWN_DTYPE = {"decisions": "bool", "validated": "int64"}
+
+
+def _dtype_of_output(case: Case, output: str, policy: str | None, dtype: str) -> str:
+    """The dtype of a right output of a loss; the first input's where no policy says."""
     operation = OPERATIONS[case.operation]
     first = operation.inputs[0]
     if (of := operation.differentiated(output)) is not None:

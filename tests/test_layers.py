@@ -58,9 +58,9 @@ FLOORS = [
         "adapters.jobs._processes",
         "adapters.jobs._torch",
     },
-    {f"adapters.jobs._ranks{name}" for name in ("", "_ignite", "_lightning", "_torch")},
+    {"adapters.jobs._ranks"},
     JOBS,
-    ADAPTERS,
+    ADAPTERS | {f"adapters.jobs._ranks_{name}" for name in ("ignite", "lightning", "torch")},
     {"adapters", "plan", "runner"},
     {"report"},
     {

@@ -10,7 +10,7 @@ from factories import make_case
 
 from conformance.adapters.numpy import NumpyAdapter
 from conformance.grading import Grader
-from conformance.mixing import dtype_of_output, input_array, precision_of
+from conformance.mixing import dtypes_of_output, input_array, precision_of
 from conformance.model import Case, Computed, Grade, Raised
 from conformance.runner import question_of
 
@@ -40,15 +40,16 @@ def test_each_policy_names_the_dtype_of_the_loss(
     dtype: str, targets: str, expected: list[str]
 ) -> None:
     case = mixed(targets)
-    assert expected == [dtype_of_output(case, "loss", policy, dtype) for policy in POLICIES]
+    found = [dtypes_of_output(case, "loss", policy, dtype) for policy in POLICIES]
+    assert [(name,) for name in expected] == found
     for policy in POLICIES:
-        assert dtype == dtype_of_output(case, "logits_grad", policy, dtype)
-        assert targets == dtype_of_output(case, "targets_grad", policy, dtype)
+        assert (dtype,) == dtypes_of_output(case, "logits_grad", policy, dtype)
+        assert (targets,) == dtypes_of_output(case, "targets_grad", policy, dtype)
 
 
 def test_an_integer_target_leaves_the_loss_its_dtype() -> None:
     case = mixed("int64", policies=("limit", "refuse"), outputs=("loss", "logits_grad"))
-    assert "float32" == dtype_of_output(case, "loss", "limit", "float32")
+    assert ("float32",) == dtypes_of_output(case, "loss", "limit", "float32")
     assert "float32" == precision_of(case, "float32", None).name
     assert np.int64 == input_array(case, "targets", "float32").dtype
 

@@ -111,14 +111,16 @@ def _train(
 def _logged(
     oracle: Oracle, problem: Problem, convention: Convention, losses: Sequence[Sequence[Any]]
 ) -> Result:
-    """The value of each epoch, the same in every process."""
+    """The value of each epoch, the same in every process; a running one goes on through them."""
     batches = batches_of(problem.job, convention.ranks, len(problem.features))
-    weights, *_ = reports_of(_counts(batches), convention, len(batches))
+    counts = _counts(batches)
     length = len(batches[0])
-    values = [
-        _weighted(oracle, weights, [own[start : start + length] for own in losses])
-        for start in range(0, len(losses[0]), length)
-    ]
+    values = []
+    for end in range(length, len(losses[0]) + 1, length):
+        start = 0 if convention.epoch == "running" else end - length
+        covered = [list(own) * ((end - start) // length) for own in counts]
+        weights, *_ = reports_of(covered, convention, len(batches))
+        values.append(_weighted(oracle, weights, [own[start:end] for own in losses]))
     return Result((len(values),), values)
 
 

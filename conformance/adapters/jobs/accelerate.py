@@ -13,8 +13,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
-from accelerate import Accelerator  # type: ignore[import-untyped]
-from accelerate.state import (  # type: ignore[import-untyped]
+from accelerate import Accelerator
+from accelerate.state import (
     AcceleratorState,
     GradientState,
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ignite.engine import Engine, Events, create_supervised_evaluator, create_supervised_trainer
 from ignite.metrics import Loss, RunningAverage
 
+from conformance.adapters.jobs import _processes
 from conformance.adapters.jobs._torch import (
     Record,
     job_of,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from conformance.model import Question
+    from conformance.model import Answer, Question
 
 OPTIONS = frozenset(
     {
@@ -41,6 +42,7 @@ OPTIONS = frozenset(
         "classes_first",
         "left_in_eval",
         "precision",
+        "processes",
         "refit",
         "shuffle",
         "squeeze",
@@ -53,6 +55,11 @@ for all stages. Arguments of a job's trainer are those of Lightning's."""
 
 # An engine logs what it raises as well; here it becomes an answer.
 logging.getLogger("ignite.engine").setLevel(logging.CRITICAL)
+
+
+def together(questions: Sequence[Question]) -> list[Answer]:
+    """Do jobs of several processes, each in one of its own."""
+    return _processes.together("conformance.adapters.jobs._ranks_ignite:perform", questions)
 
 
 @silence()

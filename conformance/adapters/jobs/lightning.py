@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pytorch_lightning import LightningModule, Trainer
 
 from conformance.adapters._torch import to_array
+from conformance.adapters.jobs import _processes
 from conformance.adapters.jobs._torch import (
     Record,
     job_of,
@@ -31,14 +32,19 @@ if TYPE_CHECKING:
 
     import torch
 
-    from conformance.model import Question
+    from conformance.model import Answer, Question
 
-OPTIONS = ALL
+OPTIONS = ALL | {"processes"}
 """A Trainer takes everything that a job may ask for."""
 
 # The package sets these to INFO when it is imported; hints on every fit help nobody here.
 for _logger in ("pytorch_lightning", "pytorch_lightning.utilities.rank_zero"):
     logging.getLogger(_logger).setLevel(logging.WARNING)
+
+
+def together(questions: Sequence[Question]) -> list[Answer]:
+    """Do jobs of several processes, each in one of its own."""
+    return _processes.together("conformance.adapters.jobs._ranks_lightning:perform", questions)
 
 
 @silence()

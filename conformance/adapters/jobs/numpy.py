@@ -1,8 +1,8 @@
 """Does whole jobs by the reference loops, in the widest dtype of the question.
 
-For 16 bits that is float32, as in the reference for single losses. A window is weighted by its
-samples, an epoch's loss is that of all samples at once, clipping divides by the norm itself,
-views are averaged as probabilities, and a half is negative: all of it is the definition.
+For 16 bits that is float32, as in the reference for single losses. What is done is the definition:
+a window is weighted by its samples, clipping divides by the norm itself, views are averaged as
+probabilities, a half is negative. An evaluation gives the loss of all samples at once.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from conformance import loops
-from conformance.adapters._refusals import check_reduction, check_unit_interval
+from conformance.adapters._refusals import check_unit_interval
 from conformance.floats import FORMATS
 from conformance.jobs import DEFINITION
 from conformance.model import Computed
 from conformance.networks import Criterion
 
 if TYPE_CHECKING:
-    from conformance.jobs import Job
+    from conformance.jobs import Convention, Job
     from conformance.model import Question
 
 OPTIONS = frozenset(
@@ -41,16 +41,14 @@ OPTIONS = frozenset(
 )
 """Neither a precision of its own, nor PyTorch's shuffling, nor a trainer that takes arguments."""
 
-CONVENTION = replace(DEFINITION, epoch="at_once")
-
 
 def train(question: Question) -> Computed:
     """Train; the drift is found by training once more without validation."""
     with np.errstate(all="ignore"):
-        found = loops.train(_work(question))
+        found = loops.train(_work(question, DEFINITION))
         if "drift" in question.outputs:
             job = replace(_job_of(question), validation=0)
-            other = loops.train(_work(replace(question, job=job)))
+            other = loops.train(_work(replace(question, job=job), DEFINITION))
             change = found["parameters"][-1] - other["parameters"][-1]
             found["drift"] = np.abs(change).max()
     return _answer(question, found)
@@ -59,13 +57,14 @@ def train(question: Question) -> Computed:
 def evaluate(question: Question) -> Computed:
     """Evaluate."""
     with np.errstate(all="ignore"):
-        return _answer(question, loops.evaluate(_work(question)))
+        work = _work(question, replace(DEFINITION, epoch="at_once"))
+        return _answer(question, loops.evaluate(work))
 
 
 def predict(question: Question) -> Computed:
     """Predict."""
     with np.errstate(all="ignore"):
-        return _answer(question, loops.predict(_work(question)))
+        return _answer(question, loops.predict(_work(question, DEFINITION)))
 
 
 def _job_of(question: Question) -> Job:
@@ -75,10 +74,17 @@ def _job_of(question: Question) -> Job:
     return question.job
 
 
-def _work(question: Question) -> loops.Work:
-    """The job with its data in the dtype in which they are computed with."""
+def _work(question: Question, convention: Convention) -> loops.Work:
+    """The job with its data in the dtype in which they are computed with.
+
+    Raises:
+        ValueError: If the loss is not a mean or a sum, or one of probabilities has targets that
+            are none.
+    """
     job, inputs = _job_of(question), question.inputs
-    check_reduction(question.reduction)
+    if question.reduction not in ("mean", "sum"):
+        msg = f"the loss of a job is a mean or a sum, not {question.reduction!r}"
+        raise ValueError(msg)
     if job.loss == "bce" and "targets" in inputs:
         check_unit_interval(targets=inputs["targets"])
     wide = any(array.dtype == np.float64 for array in inputs.values())
@@ -88,7 +94,7 @@ def _work(question: Question) -> loops.Work:
         job.loss, question.reduction, arrays.get("weight"), arrays.get("pos_weight")
     )
     targets = arrays.get("targets")
-    return loops.Work(job, CONVENTION, arrays["features"], targets, arrays["parameters"], criterion)
+    return loops.Work(job, convention, arrays["features"], targets, arrays["parameters"], criterion)
 
 
 def _answer(question: Question, found: dict[str, Any]) -> Computed:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import utils
 
+from conformance.adapters.jobs import _processes
 from conformance.adapters.jobs._torch import (
     Record,
     job_of,
@@ -34,7 +35,7 @@ from conformance.model import Computed
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from conformance.model import Question
+    from conformance.model import Answer, Question
 
 OPTIONS = frozenset(
     {
@@ -44,13 +45,20 @@ OPTIONS = frozenset(
         "clip_value",
         "left_in_eval",
         "precision",
+        "processes",
         "shuffle",
         "squeeze",
+        "sync",
         "validation",
         "views",
     }
 )
 """A loop is no object: it has no arguments, no stages, and nothing left over to train again."""
+
+
+def together(questions: Sequence[Question]) -> list[Answer]:
+    """Do jobs of several processes, each in one of its own."""
+    return _processes.together("conformance.adapters.jobs._ranks_torch:perform", questions)
 
 
 def train(question: Question) -> Computed:
