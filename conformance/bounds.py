@@ -55,7 +55,7 @@ def bounds_of(case: Case, format_: Format, policy: str | None) -> Mapping[str, B
     scale = np.maximum(1, np.abs(arrays.get("pos_weight", one)))
     found = {}
     with np.errstate(all="ignore"):
-        magnitudes = _MAGNITUDES[case.operation](arrays, policy)
+        magnitudes = MAGNITUDES[case.operation](arrays, policy)
         for output in case.outputs:
             weight, *upstream = (
                 np.abs(arrays.get(name, one)) for name in operation.factors_of(output)
@@ -160,7 +160,7 @@ def _of_probabilities(arrays: Mapping[str, Values], policy: str | None) -> dict[
     }
 
 
-_MAGNITUDES: Mapping[str, Callable[[Mapping[str, Values], str | None], dict[str, Magnitudes]]] = {
+MAGNITUDES: Mapping[str, Callable[[Mapping[str, Values], str | None], dict[str, Magnitudes]]] = {
     "bce_with_logits": _with_logits,
     "bce": _of_probabilities,
 }

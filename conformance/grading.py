@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from conformance.bounds import bounds_of
 from conformance.floats import decimal_text, hex_text, parse
+from conformance.job_bounds import job_bounds
 from conformance.mixing import dtypes_of_output, precision_of
 from conformance.model import Computed, Grade
 from conformance.results import OutputResult
@@ -201,8 +202,6 @@ class Grader:
 def _bounds(case: Case, format_: Format, policy: str | None) -> Mapping[str, Bounds]:
     if case.job is None:
         return bounds_of(case, format_, policy)
-    from conformance.job_bounds import job_bounds  # noqa: PLC0415
-
     return job_bounds(case, format_, policy)
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Indices = np.ndarray[Any, np.dtype[np.int64]]
 Share = list[Indices]
 """Of one process, the samples of each batch of an epoch."""
+Gradients = tuple[int, list[Any]]
+"""The number of a batch, and the gradient that each group has of it."""
 
 
 @dataclass(frozen=True)
@@ -82,14 +84,16 @@ class Work:
         outputs = self.network(parameters, training=training).forward(self.features[batch])
         return self.criterion.loss(self.fitted(outputs), self.targets_of(batch))
 
-    def gradient(self, parameters: Any, batch: Indices) -> Any:
-        """The gradient of the loss of a batch, with respect to all parameters."""
+    def loss_with_gradient(self, parameters: Any, batch: Indices) -> tuple[Any, Any]:
+        """The loss of a batch in training, and its gradient with respect to all parameters."""
         network = self.network(parameters, training=self.training_mode)
-        outputs = network.forward(self.features[batch])
-        slopes = self.criterion.gradient(self.fitted(outputs), self.targets_of(batch))
+        outputs, targets = network.forward(self.features[batch]), self.targets_of(batch)
+        fitted = self.fitted(outputs)
+        loss = self.criterion.loss(fitted, targets)
+        slopes = self.criterion.gradient(fitted, targets)
         if self.job.classes_first:
             slopes = slopes.T
-        return network.backward(slopes.reshape(outputs.shape))
+        return loss, network.backward(slopes.reshape(outputs.shape))
 
     def fitted(self, outputs: Any) -> Any:
         """The outputs in the shape in which they meet the targets."""
@@ -116,7 +120,7 @@ def shares(job: Job, samples: int, *, padded: bool) -> list[Share]:
     order = np.arange(samples)
     if job.sampler_batch is not None:
         if padded:
-            order = np.arange(samples + samples % job.processes) % samples
+            order = np.arange(samples + -samples % job.processes) % samples
         parts = [order[rank :: job.processes] for rank in range(job.processes)]
         size = job.sampler_batch
         return [[part[at : at + size] for at in range(0, len(part), size)] for part in parts]
@@ -131,7 +135,7 @@ def train(work: Work) -> dict[str, Any]:
 
     Returns:
         losses of shape (batches,), or (processes, batches); parameters (steps, P), without the
-        initial ones; logged (epochs,), or (processes, epochs); validated ().
+        initial ones; logged (epochs,), that of the first process; validated ().
 
     Raises:
         ValueError: If there is no optimizer, or targets do not have the shape of the outputs.
@@ -144,18 +148,20 @@ def train(work: Work) -> dict[str, Any]:
     validated = 0
     for _ in range(2 if job.refit and convention.refits else 1):
         validated += validate(work, parameters, min(convention.sanity, job.validation))
-        window: list[int] = []
+        window: list[Gradients] = []
+        seen: list[Any] = []
         for _ in range(job.epochs):
-            seen = []
+            # A running average goes on from epoch to epoch.
+            seen = seen if convention.epoch == "running" else []
             for batch in range(len(shares[0])):
-                losses.append(_losses(work, parameters, shares, batch))
+                found = [work.loss_with_gradient(parameters, group[batch]) for group in groups]
+                seen.append(np.stack([loss for loss, _ in found]))
                 alike = len(groups) == len(shares)
-                seen.append(losses[-1] if alike else _losses(work, parameters, groups, batch))
-                window.append(batch)
+                losses.append(seen[-1] if alike else _losses(work, parameters, batch))
+                window.append((batch, [gradient for _, gradient in found]))
                 ends = convention.tail == "stepped" and batch == len(shares[0]) - 1
                 if len(window) == job.accumulate or ends:
-                    gradient = window_gradient(work, parameters, window)
-                    gradient = clipped(gradient, job, convention.clip_eps)
+                    gradient = clipped(window_gradient(work, window), job, convention.clip_eps)
                     parameters = optimizer.step(parameters, gradient)
                     history.append(parameters)
                     window = []
@@ -166,7 +172,7 @@ def train(work: Work) -> dict[str, Any]:
     return {
         "losses": _by_process(work, np.stack(losses).T),
         "parameters": np.stack(history)[1:],
-        "logged": _by_process(work, np.stack(logged).T),
+        "logged": np.stack(logged)[:, 0],
         "validated": np.array(validated),
     }
 
@@ -180,15 +186,10 @@ def evaluate(work: Work) -> dict[str, Any]:
     Raises:
         ValueError: If targets do not have the shape of the outputs.
     """
-    groups = work.groups
-    if work.convention.epoch == "at_once":
-        groups = [[np.concatenate(group)] for group in groups]
-    values = [
-        epoch_value(
-            work, [work.loss(work.parameters, batch, training=False) for batch in group], group
-        )
-        for group in groups
-    ]
+    values = []
+    for group in work.groups:
+        losses = [work.loss(work.parameters, batch, training=False) for batch in group]
+        values.append(epoch_value(work, losses, group))
     return {"epoch_loss": _by_process(work, _brought_together(work, values))}
 
 
@@ -197,18 +198,27 @@ def predict(work: Work) -> dict[str, Any]:
 
     Returns:
         predicted and decisions of shape (N, classes), or (N,) where the job squeezes.
+
+    Raises:
+        ValueError: If squeezing leaves a batch without a dimension to concatenate along.
     """
-    job, convention = work.job, work.convention
+    batches = [batch for share in work.shares for batch in share]
+    predicted = np.concatenate([work.fitted(_probabilities(work, batch)) for batch in batches])
+    half_is_positive = work.convention.half_is_positive
+    return {
+        "predicted": predicted,
+        "decisions": predicted >= 0.5 if half_is_positive else predicted > 0.5,
+    }
+
+
+def _probabilities(work: Work, batch: Indices) -> Any:
+    """The probabilities of a batch, averaged over the views."""
+    features, views = work.features[batch], work.job.views
     network = work.network(work.parameters, training=False)
-    logits = [network.logits(_viewed(work.features, view)) for view in job.views]
-    if convention.views == "logits":
-        probabilities = sigmoid(sum(logits) / len(logits))
-    else:
-        probabilities = sum(sigmoid(each) for each in logits) / len(logits)
-    if job.squeeze is not None and job.classes == 1:
-        probabilities = probabilities.reshape(-1)
-    positive = probabilities >= 0.5 if convention.half_is_positive else probabilities > 0.5
-    return {"predicted": probabilities, "decisions": positive}
+    logits = [network.logits(_viewed(features, view)) for view in views]
+    if work.convention.views == "logits":
+        return sigmoid(sum(logits) / len(views))
+    return sum(sigmoid(each) for each in logits) / len(views)
 
 
 def validate(work: Work, parameters: Any, batches: int) -> int:
@@ -218,37 +228,32 @@ def validate(work: Work, parameters: Any, batches: int) -> int:
     return batches
 
 
-def window_gradient(work: Work, parameters: Any, window: Sequence[int]) -> Any:
-    """The gradient of the batches of a window: the mean over the groups.
-
-    Raises:
-        ValueError: If targets do not have the shape of the outputs.
-    """
+def window_gradient(work: Work, window: Sequence[Gradients]) -> Any:
+    """The gradient that the batches of a window add up to: the mean over the groups."""
     gradients = []
-    for group in work.groups:
-        batches = [group[batch] for batch in window]
-        parts = zip(coefficients(work, batches), batches, strict=True)
-        gradients.append(sum(c * work.gradient(parameters, batch) for c, batch in parts))
+    for number, group in enumerate(work.groups):
+        factors = coefficients(work, [group[batch] for batch, _ in window])
+        parts = zip(factors, window, strict=True)
+        gradients.append(sum(factor * found[number] for factor, (_, found) in parts))
     return gradients[0] if len(gradients) == 1 else sum(gradients) / len(gradients)
 
 
 def coefficients(work: Work, batches: Sequence[Indices]) -> list[float]:
     """What the gradient of each batch of a window is multiplied by."""
-    one = [1] * len(batches)
     match work.convention.divisor:
         case "samples" if work.criterion.reduction == "mean":
             samples = sum(len(batch) for batch in batches)
             return [len(batch) / samples for batch in batches]
         case "batches":
-            return [each / len(batches) for each in one]
+            return [1 / len(batches)] * len(batches)
         case "length":
-            return [each / work.job.accumulate for each in one]
+            return [1 / work.job.accumulate] * len(batches)
         case _:
-            return [*one]
+            return [1.0] * len(batches)
 
 
 def epoch_value(work: Work, values: Sequence[Any], batches: Sequence[Indices]) -> Any:
-    """What is reported for an epoch, of the losses of its batches.
+    """What is reported for an epoch, of the losses of its batches; running, of all until then.
 
     At once, the losses of all samples are one: the sum of sums, the mean of all elements.
     """
@@ -266,9 +271,10 @@ def epoch_value(work: Work, values: Sequence[Any], batches: Sequence[Indices]) -
     return weighted / sum(len(batch) for batch in batches)
 
 
-def _losses(work: Work, parameters: Any, shares: Sequence[Share], batch: int) -> Any:
-    """The loss that each of the shares has of a batch."""
+def _losses(work: Work, parameters: Any, batch: int) -> Any:
+    """The loss that each process has of its own batch."""
     training = work.training_mode
+    shares = work.shares
     return np.stack([work.loss(parameters, share[batch], training=training) for share in shares])
 
 

@@ -32,7 +32,7 @@ class Layer(Protocol):
         """Return y of x."""
 
     def backward(self, dy: Any) -> Any:
-        """Return dL/dx of dL/dy; the derivatives of parameters are kept in ``gradients``."""
+        """Return dL/dx of dL/dy."""
 
 
 class Linear:
@@ -48,11 +48,14 @@ class Linear:
         self.x = x
         return x @ self.weight.T + self.bias
 
-    def backward(self, dy: Any) -> Any:
-        """dL/dx = dy W; dL/dW = dy' x and dL/db = sum dy, over all dimensions but the last."""
+    def learn(self, dy: Any) -> None:
+        """dL/dW = dy' x and dL/db = sum dy, both over all dimensions but the last."""
         outputs, inputs = self.weight.shape
         rows = dy.reshape(-1, outputs)
         self.gradients = (rows.T @ self.x.reshape(-1, inputs), rows.sum(axis=0))
+
+    def backward(self, dy: Any) -> Any:
+        """dL/dx = dy W."""
         return dy @ self.weight
 
 
@@ -82,27 +85,6 @@ class Sigmoid:
         return dy * self.y * (1 - self.y)
 
 
-class Patches:
-    """The squares of an image that a kernel meets: (N, C, H, W) to (N, H - 2, W - 2, 9 C).
-
-    A convolution without padding is a linear layer over them.
-    """
-
-    def forward(self, x: Any) -> Any:
-        """Return the patches, each in the order (channel, row, column) of a kernel."""
-        count, channels, height, width = x.shape
-        offsets = np.arange(KERNEL)
-        rows = np.arange(height - KERNEL + 1)[:, None] + offsets
-        columns = np.arange(width - KERNEL + 1)[:, None] + offsets
-        patches = x[:, :, rows[:, None, :, None], columns[None, :, None, :]]
-        ordered = patches.transpose(0, 2, 3, 1, 4, 5)
-        return ordered.reshape(count, len(rows), len(columns), channels * KERNEL**2)
-
-    def backward(self, dy: Any) -> Any:
-        """Nothing asks for the derivative with respect to the image; return dy."""
-        return dy
-
-
 class ImageMean:
     """The mean over the image: (N, H, W, K) to (N, K)."""
 
@@ -118,19 +100,19 @@ class ImageMean:
         return share * np.ones((height, width, 1), np.int8)
 
 
-class DropEverything:
-    """Dropout with p = 1: y = 0 in training mode, y = x in evaluation mode."""
+def patches(images: Any) -> Any:
+    """The squares of images that a kernel meets: (N, C, H, W) to (N, H - 2, W - 2, 9 C).
 
-    def __init__(self, *, training: bool) -> None:
-        self.kept = 0 if training else 1
-
-    def forward(self, x: Any) -> Any:
-        """Return x, or zeros."""
-        return x * self.kept
-
-    def backward(self, dy: Any) -> Any:
-        """dL/dx = dy, or zeros."""
-        return dy * self.kept
+    Each is in the order (channel, row, column) of a kernel, so that a convolution without padding
+    is a linear layer over them.
+    """
+    count, channels, height, width = images.shape
+    offsets = np.arange(KERNEL)
+    rows = np.arange(height - KERNEL + 1)[:, None] + offsets
+    columns = np.arange(width - KERNEL + 1)[:, None] + offsets
+    found = images[:, :, rows[:, None, :, None], columns[None, :, None, :]]
+    ordered = found.transpose(0, 2, 3, 1, 4, 5)
+    return ordered.reshape(count, len(rows), len(columns), channels * KERNEL**2)
 
 
 class Network:
@@ -151,20 +133,23 @@ class Network:
         for _, shape in parameter_shapes(job, features):
             given.append(parameters[start : start + prod(shape)].reshape(shape))
             start += prod(shape)
-        linear = [Linear(*pair) for pair in zip(given[::2], given[1::2], strict=True)]
-        self.linear = linear
-        self.layers: list[Layer] = [*linear]
+        self.job, self.training = job, training
+        self.linear = [Linear(*pair) for pair in zip(given[::2], given[1::2], strict=True)]
+        between: list[Layer] = []
         if job.model == "conv":
-            self.layers = [Patches(), linear[0], Tanh(), ImageMean(), linear[1]]
+            between = [Tanh(), ImageMean()]
         elif job.model.startswith("mlp"):
-            self.layers = [linear[0], Tanh(), linear[1]]
-        elif job.model == "dropout_linear":
-            self.layers = [DropEverything(training=training), *linear]
+            between = [Tanh()]
+        self.layers: list[Layer] = [self.linear[0], *between, *self.linear[1:]]
         self.last: list[Layer] = [Sigmoid()] if job.model.endswith("_sigmoid") else []
 
     def logits(self, features: Any) -> Any:
         """Logits of shape (N, classes)."""
         values = features
+        if self.job.model == "conv":
+            values = patches(features)
+        elif self.job.model == "dropout_linear" and self.training:
+            values = features * 0
         for layer in self.layers:
             values = layer.forward(values)
         return values
@@ -178,8 +163,11 @@ class Network:
 
     def backward(self, gradient: Any) -> Any:
         """The flat gradient of all parameters, from that of the last ``forward``'s result."""
-        for layer in reversed(self.layers + self.last):
+        for layer in reversed([*self.layers[1:], *self.last]):
+            if isinstance(layer, Linear):
+                layer.learn(gradient)
             gradient = layer.backward(gradient)
+        self.linear[0].learn(gradient)
         return np.concatenate(
             [part.reshape(-1) for layer in self.linear for part in layer.gradients]
         )

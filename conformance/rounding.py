@@ -6,6 +6,7 @@ rounding may do to what it passes on of the errors of its operands. Bounds alone
 two operations do to one error adds up even where it cancels, and over the steps of a training it
 grows exponentially. So errors may be named ("tracked"), and are then followed with their signs, as
 in affine arithmetic (J. Stolfi and L. de Figueiredo, Self-Validated Numerical Methods, 1997).
+Products of two errors are left out: the analysis is of the first order.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ FUNCTION = 4
 """Roundings of an exponential or a tanh: libraries keep within two ulp, each of up to two u."""
 MAX_TRACKED = 1 << 20
 """Most coefficients of tracked errors of one array; what does not fit stays in its bounds."""
+MAX_EXPONENT = 700.0
+"""From where on an exponential stays as it is: infinity would leave no bound of its inverse."""
 
 
 class Rounded(NDArrayOperatorsMixin):
@@ -213,23 +216,19 @@ def _subtract(a: Rounded, b: Rounded) -> Ruled:
 
 def _multiply(a: Rounded, b: Rounded) -> Ruled:
     value = a.value * b.value
-    error = np.abs(a.value) * b.error + a.error * np.abs(b.value) + a.radius * b.radius
+    error = np.abs(a.value) * b.error + a.error * np.abs(b.value)
     return linear(value, error, (b.value, a), (a.value, b)), np.abs(value)
 
 
 def _divide(a: Rounded, b: Rounded) -> Ruled:
     value = a.value / b.value
-    size = np.abs(b.value)
-    error = (a.error + np.abs(value) * b.error) / size
-    # Where the divisor may vanish nothing bounds the quotient, and this stays finite all the same.
-    whole = (a.radius + np.abs(value) * b.radius) / np.maximum(size - b.radius, size / 2)
-    error = error + whole * b.radius / size
+    error = (a.error + np.abs(value) * b.error) / np.abs(b.value)
     return linear(value, error, (1 / b.value, a), (-value / b.value, b)), np.abs(value)
 
 
 def _matmul(a: Rounded, b: Rounded) -> Ruled:
     sizes = np.abs(a.value), np.abs(b.value)
-    error = sizes[0] @ b.error + a.error @ sizes[1] + a.radius @ b.radius
+    error = sizes[0] @ b.error + a.error @ sizes[1]
     result = Rounded(a.value @ b.value, error, a.format)
     if a.tracked is not None:
         part = (a.tracked.swapaxes(-1, -2) @ b.value).swapaxes(-1, -2)
@@ -250,17 +249,14 @@ def _negative(a: Rounded) -> Ruled:
 
 
 def _exp(a: Rounded) -> Ruled:
-    value = np.exp(a.value)
-    error = value * (a.error + np.expm1(a.radius) - a.radius)
-    return linear(value, error, (value, a)), FUNCTION * value
+    value = np.exp(np.minimum(a.value, MAX_EXPONENT))
+    return linear(value, value * a.error, (value, a)), FUNCTION * value
 
 
 def _tanh(a: Rounded) -> Ruled:
     value = np.tanh(a.value)
     slope = 1 - value**2
-    # The second derivative is at most 4 / (3 sqrt 3) < 1, half of it below 1/2.
-    error = slope * a.error + a.radius**2 / 2
-    return linear(value, error, (slope, a)), FUNCTION * np.abs(value)
+    return linear(value, slope * a.error, (slope, a)), FUNCTION * np.abs(value)
 
 
 def _sqrt(a: Rounded) -> Ruled:
@@ -270,7 +266,7 @@ def _sqrt(a: Rounded) -> Ruled:
     steep = a.value <= 2 * radius
     down = value - np.sqrt(np.maximum(a.value - radius, 0))
     up = np.sqrt(a.value + radius) - value
-    slope = np.where(steep, 0, 0.5 / np.where(value == 0, 1, value))
+    slope: Values = np.where(steep, 0, 0.5 / np.where(value == 0, 1, value))
     error = np.where(steep, np.maximum(up, down), slope * (a.error - radius) + down)
     return linear(value, error, (slope, a)), value
 
@@ -280,7 +276,9 @@ def _minimum(a: Rounded, b: Rounded) -> Ruled:
     clear = np.abs(a.value - b.value) > a.radius + b.radius
     first = a.value <= b.value
     error = np.where(clear, np.where(first, a.error, b.error), np.maximum(a.radius, b.radius))
-    return linear(value, error, (1.0 * (clear & first), a), (1.0 * (clear & ~first), b)), None
+    from_a: Values = np.where(clear & first, 1.0, 0.0)
+    from_b: Values = np.where(clear & ~first, 1.0, 0.0)
+    return linear(value, error, (from_a, a), (from_b, b)), None
 
 
 def _maximum(a: Rounded, b: Rounded) -> Ruled:

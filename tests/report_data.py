@@ -50,6 +50,7 @@ def case(
     positions: Sequence[int] = (),
     rounded: str | None = None,
     put: Mapping[str, Any] | None = None,
+    outputs: Sequence[str] = (),
     **inputs: Any,
 ) -> Case:
     """A case; the oracle answers it unless ``expected`` is given."""
@@ -65,7 +66,7 @@ def case(
             name: value if isinstance(value, Array) else array(value)
             for name, value in inputs.items()
         },
-        outputs=OPERATIONS[operation].outputs_for(inputs),  # type: ignore[index]
+        outputs=tuple(outputs) or OPERATIONS[operation].outputs_for(inputs),  # type: ignore[index]
         positions=tuple(positions),
         policies=tuple(policies),
         expected=expected,
@@ -131,7 +132,7 @@ def compute(case: Case, dtype: str, formula: Any) -> Computed:
     return Computed(**dict(zip(case.outputs, values, strict=True)))
 
 
-_graders = {dtype: Grader(dtype) for dtype in ALL}
+GRADERS = {dtype: Grader(dtype) for dtype in ALL}
 
 
 def result(
@@ -147,7 +148,7 @@ def result(
     assert case.expected is not None
     raised = Raised("RuntimeError", "out of range") if case.expected.raises else None
     answer = raised or compute(case, dtype, formula)
-    verdict = _graders[dtype].grade([(case, answer)])[0]
+    verdict = GRADERS[dtype].grade([(case, answer)])[0]
     facts: dict[str, Any] = {"status": "passed", "reason": verdict.reason}
     if verdict.grade.name == "wrong":
         facts["status"] = "failed"

@@ -1,4 +1,4 @@
-"""Processes that behave, and misbehave; each function that a rank calls is here as well."""
+"""Tests of processes that behave, and misbehave, as rank_actions.py has them do."""
 
 from __future__ import annotations
 
@@ -8,149 +8,24 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from rank_actions import asked
 
 from conformance.adapters.jobs._processes import together
 from conformance.errors import ConformanceError
 from conformance.jobs import Job
-from conformance.model import Answer, Broken, Computed, Declined, Question, Raised
+from conformance.model import Answer, Broken, Computed, Declined, Raised
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-RANK = int(os.environ.get("RANK", "-1"))
-
-
-def asked(name: str, text: str = "") -> Question:
-    return Question(
-        id=name,
-        operation="evaluate",
-        reduction="mean",
-        dtype="float32",
-        device="cpu",
-        inputs={"features": np.frombuffer(text.encode(), np.uint8)},
-        outputs=("epoch_loss",),
-    )
-
-
-def text_of(question: Question) -> str:
-    return question.inputs["features"].tobytes().decode()
-
-
-def leave_a_mark(question: Question) -> None:
-    """Tell the test which process this is."""
-    (Path(text_of(question)) / str(os.getpid())).touch()
-
-
-def wait() -> None:
-    time.sleep(600)
-
-
-def computed() -> Computed:
-    return Computed(
-        epoch_loss=np.float32(RANK), logged=np.float32([RANK]), parameters=np.float32([[7.0]])
-    )
-
-
-def work(question: Question, meeting: str) -> Computed:
-    """Do what the question's id says, then compute."""
-    ACTIONS[question.id](question)
-    return computed()
-
-
-def raise_it(question: Question) -> None:
-    raise ValueError("first line\nsecond line")
-
-
-def raise_on_rank_1(question: Question) -> None:
-    if RANK == 1:
-        raise ValueError("rank 1 alone")
-
-
-def leave_the_partner_waiting(question: Question) -> None:
-    raise_on_rank_1(question)
-    wait()
-
-
-def lose_the_partner(question: Question) -> None:
-    raise_on_rank_1(question)
-    time.sleep(0.3)
-    raise RuntimeError("Connection closed by peer")
-
-
-def exit_on_rank_1(question: Question) -> None:
-    if RANK == 1:
-        print("what it said\nat last", file=sys.stderr, flush=True)
-        os._exit(3)
-    wait()
-
-
-def print_garbage(question: Question) -> None:
-    os.write(1, b"\xff\x00garbage" * 100_000)
-    os.write(2, b"\xff\x00garbage" * 100_000)
-
-
-def spawn_a_child_and_hang(question: Question) -> None:
-    leave_a_mark(question)
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    (Path(text_of(question)) / str(child.pid)).touch()
-    wait()
-
-
-def give_a_sentence(question: Question) -> None:
-    raise ConformanceError("A sentence for the user.")
-
-
-ACTIONS: dict[str, Callable[[Question], Any]] = {
-    "compute": lambda question: None,
-    "compute again": lambda question: None,
-    "raise": raise_it,
-    "raise on rank 1": raise_on_rank_1,
-    "leave the partner waiting": leave_the_partner_waiting,
-    "lose the partner": lose_the_partner,
-    "exit on rank 1": exit_on_rank_1,
-    "be killed": lambda question: os.kill(os.getpid(), signal.SIGKILL),
-    "exit": lambda question: sys.exit("a slip"),
-    "print garbage": print_garbage,
-    "give a sentence": give_a_sentence,
-    "mark": leave_a_mark,
-    "spawn a child, hang": spawn_a_child_and_hang,
-}
-
-
-def differ(question: Question, meeting: str) -> Computed:
-    return Computed(parameters=np.float32([RANK]))
-
-
-def differ_in_shape(question: Question, meeting: str) -> Computed:
-    return Computed(losses=np.zeros(RANK + 1))
-
-
-def refuse(question: Question, meeting: str) -> Declined:
-    return Declined("not this one")
-
-
-def return_nothing(question: Question, meeting: str) -> Any:
-    return None
-
-
-def tell_the_environment(question: Question, meeting: str) -> Computed:
-    path = Path(meeting.removeprefix("file://"))
-    return Computed(
-        epoch_loss=np.array(
-            [int(os.environ[name]) for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE")]
-            + [os.getpgid(0) == os.getpid(), path.parent == Path.cwd(), not path.exists()]
-        )
-    )
+    from pathlib import Path
 
 
 def ask(*names: str, limit_s: float = 60.0, text: str = "") -> list[Answer]:
     questions = [asked(name, text) for name in names]
-    return together("test_processes:work", questions, limit_s=limit_s)
+    return together("rank_actions:work", questions, limit_s=limit_s)
 
 
 def is_right(answer: Answer) -> bool:
@@ -172,11 +47,9 @@ def marks(folder: Path, count: int) -> list[int]:
 
 def runs(pid: int) -> bool:
     """Whether a process is there and has not ended; one that nobody waited for has."""
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
-        return False
-    return status.rpartition(")")[2].split()[0] not in "ZX"
+    command = ["ps", "-o", "stat=", "-p", str(pid)]
+    told = subprocess.run(command, check=False, capture_output=True, text=True)
+    return told.stdout.strip()[:1] not in ("", "Z", "X")
 
 
 def all_end(pids: list[int]) -> bool:
@@ -203,7 +76,7 @@ def test_all_questions_are_answered_by_one_launch(tmp_path: Path) -> None:
 
 
 def test_ranks_find_what_torchrun_would_tell_them_in_a_process_group_of_their_own() -> None:
-    (answer,) = together("test_processes:tell_the_environment", [asked("any")], processes=3)
+    (answer,) = together("rank_actions:tell_the_environment", [asked("any")], processes=3)
     assert isinstance(answer, Computed)
     expected = [[rank, rank, 3, 1, 1, 1] for rank in range(3)]
     np.testing.assert_array_equal(expected, answer.outputs["epoch_loss"])
@@ -278,7 +151,8 @@ def started(name: str, folder: Path) -> subprocess.Popen[bytes]:
     code = f"import test_processes; test_processes.ask({name!r}, text={str(folder)!r})"
     return subprocess.Popen(
         [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        # One that is killed cannot tidy up.
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(folder.parent)},
         stderr=subprocess.PIPE,
     )
 
@@ -293,21 +167,21 @@ def test_a_sentence_for_the_user_stays_one() -> None:
     [
         ("differ", "the processes do not have the same parameters"),
         ("differ_in_shape", "the processes have losses of the shapes [(1,), (2,)]"),
-        ("is_nowhere", "AttributeError: module 'test_processes' has no attribute 'is_nowhere'"),
+        ("is_nowhere", "AttributeError: module 'rank_actions' has no attribute 'is_nowhere'"),
     ],
 )
 def test_ranks_that_do_not_fit_together_are_broken(worker: str, message: str) -> None:
-    assert [Broken(message)] == together(f"test_processes:{worker}", [asked("any")])
+    assert [Broken(message)] == together(f"rank_actions:{worker}", [asked("any")])
 
 
 def test_a_worker_that_returns_no_values_has_raised() -> None:
-    (answer,) = together("test_processes:return_nothing", [asked("any")])
-    message = "test_processes:return_nothing returned NoneType, not Computed"
+    (answer,) = together("rank_actions:return_nothing", [asked("any")])
+    message = "rank_actions:return_nothing returned NoneType, not Computed"
     assert Raised("TypeError", message) == answer
 
 
 def test_a_worker_may_decline() -> None:
-    assert [Declined("not this one")] == together("test_processes:refuse", [asked("any")])
+    assert [Declined("not this one")] == together("rank_actions:refuse", [asked("any")])
 
 
 def test_what_is_not_on_the_cpu_or_is_for_another_number_of_processes_is_declined() -> None:
@@ -316,7 +190,7 @@ def test_what_is_not_on_the_cpu_or_is_for_another_number_of_processes_is_decline
         replace(asked("compute"), job=Job(shards=((1,), (1,), (1,)))),
         replace(asked("compute"), job=Job(shards=((1,), (1,)))),
     ]
-    on_cuda, three, two = together("test_processes:work", questions)
+    on_cuda, three, two = together("rank_actions:work", questions)
     assert Declined("several processes are started on the CPU only, not on cuda:0") == on_cuda
     assert Declined("it starts 2 processes, not 3") == three
     assert is_right(two)

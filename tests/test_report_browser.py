@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
+from report_data import run
+from report_jobs import CARRIED, EPOCH, SHORT, STEPPED, follows
 from report_runs import HOSTILE, hostile, many, realistic
 
 from conformance.glossary import Explanation, Glossary
@@ -16,6 +18,9 @@ from conformance.report import write_report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from conformance.model import Case
+    from conformance.results import Run
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 if not (CHROMIUM and DRIVER) and not os.environ.get("BCE_CONFORMANCE_REQUIRE_BROWSER"):
@@ -68,13 +73,28 @@ EXPLAINED = Explanation(
 )
 
 
+def trainers() -> tuple[list[Run], list[Case]]:
+    """A run of three trainers, of which one is wrong."""
+    results = [
+        follows(SHORT, "ignite", CARRIED),
+        follows(SHORT, "lightning", STEPPED),
+        follows(SHORT, "torch", STEPPED, off=0.125),
+        follows(EPOCH, "ignite", "epoch_by_samples"),
+        follows(EPOCH, "lightning", "epoch_by_samples"),
+        follows(EPOCH, "torch", "epoch_by_batches"),
+    ]
+    return [run(results)], [SHORT, EPOCH]
+
+
 @pytest.fixture(scope="module")
 def addresses(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("reports")
     reports = {"realistic": realistic(), "hostile": hostile(), "many": many(20_000)}
+    reports["trainers"] = trainers()
     for name, (runs, cases) in reports.items():
         words = {flag: EXPLAINED for case in cases for flag in case.flags}
-        write_report(runs, cases, folder / f"{name}.html", Glossary(flags=words))
+        policies = {policy: EXPLAINED for case in cases for policy in case.policies}
+        write_report(runs, cases, folder / f"{name}.html", Glossary(words, policies))
     return {name: (folder / f"{name}.html").as_uri() for name in reports}
 
 
@@ -304,11 +324,45 @@ def test_the_theme_switch_changes_the_colours(page: Page) -> None:
     assert {"rgb(253, 253, 251)", "rgb(22, 23, 24)"} == colours
 
 
-def test_a_narrow_page_does_not_scroll_sideways(page: Page) -> None:
+def test_another_move_between_trainers_tells_other_changes(page: Page) -> None:
+    page.open("trainers")
+    [change] = page.texts("#move-changes .change")
+    assert f"{CARRIED} → {STEPPED}" in change
+    for name, trainer in (("from", "lightning"), ("to", "torch")):
+        Select(page.one(f"#move-{name}")).select_by_visible_text(trainer)
+    assert ["2 things:"] == page.texts("#move-count")
+    window, epoch = page.texts("#move-changes .change")
+    assert f"{STEPPED} → wrong" in window
+    assert "epoch_by_samples → epoch_by_batches" in epoch
+
+
+def test_a_policy_is_explained_where_it_is_focused(page: Page) -> None:
+    page.open("trainers")
+    page.run("document.querySelector('.policies .term').focus()")
+    assert page.texts("#term-tip")[0].startswith(f"It means {HOSTILE}.")
+    assert page.one("#term-tip").is_displayed()
+    page.one(".policies .term").send_keys(Keys.ESCAPE)
+    assert not page.one("#term-tip").is_displayed()
+
+
+def test_a_scenario_tells_its_job_and_each_trainers_policy_and_error(page: Page) -> None:
+    page.open("trainers", f"#case={SHORT.id}")
+    page.until("return document.getElementById('panel').open")
+    assert "trains a model: linear; 1 output" in page.one("#panel .facts").text
+    assert ["", "", "grade", "policy", "error / allowed", ""] == page.texts(".statuses thead th")
+    ignite, lightning, torch = page.texts(".statuses tbody tr")
+    assert CARRIED in ignite
+    assert STEPPED in lightning
+    assert f"none; nearest {STEPPED}" in torch
+    assert ["losses", "parameters"] == page.texts(".answers details > summary")
+
+
+@pytest.mark.parametrize("name", ["realistic", "trainers"])
+def test_a_narrow_page_does_not_scroll_sideways(page: Page, name: str) -> None:
     size = {"width": 380, "height": 800, "deviceScaleFactor": 1, "mobile": True}
     page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     try:
-        page.open()
+        page.open(name)
         assert 380 >= page.run("return document.documentElement.scrollWidth")
     finally:
         page.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from conformance.jobs import CONVENTIONS
 from conformance.model import REFUSE
 from conformance.report.links import link
 from conformance.report.matrix import dtype_order
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 AS_DEFINED = "as defined"
 """What a trainer follows where a case leaves no room."""
+
+Observation = tuple[frozenset[str], tuple[str, ...]]
+"""The policies that an answer agrees with, and all that its case lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +70,10 @@ def policies_of(cases: Iterable[Case]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(policy for case in cases for policy in case.policies))
 
 
-def widest(by_dtype: Mapping[str, Result]) -> Result | None:
-    """The result in the widest dtype that was run, where policies are told apart best."""
-    run = [dtype for dtype, result in by_dtype.items() if result.status != "not_run"]
-    return by_dtype[max(run, key=dtype_order)] if run else None
+def executed(by_dtype: Mapping[str, Result]) -> list[Result]:
+    """The results that were run, the widest dtype first: it tells policies apart best."""
+    run = [result for result in by_dtype.values() if result.status != "not_run"]
+    return sorted(run, key=lambda result: dtype_order(result.dtype), reverse=True)
 
 
 def is_wrong(result: Result) -> bool:
@@ -78,37 +82,45 @@ def is_wrong(result: Result) -> bool:
 
 
 def followed(case: Case, result: Result) -> frozenset[str]:
-    """The policies that a result agrees with: the one it was graded under, and its equals."""
+    """The policies that a result agrees with: the one it was graded under, and its equals.
+
+    Policies are equal in a scenario where they have the same truth, to the same precision.
+    """
     if result.raised and REFUSE in case.policies:
         return frozenset({REFUSE})
     names = {output.policy for output in result.outputs.values()} - {None}
     known = case.expected.alternatives if case.expected is not None else ()
-    truths = [item.outputs for item in known if item.policy in names]
-    return frozenset(item.policy for item in known if item.policy and item.outputs in truths)
+    mine = [(item.outputs, precision_of(item.policy)) for item in known if item.policy in names]
+    return frozenset(
+        item.policy
+        for item in known
+        if item.policy and (item.outputs, precision_of(item.policy)) in mine
+    )
+
+
+def precision_of(policy: str | None) -> str | None:
+    """The dtype whose roundoff a policy has where it is not that of the question."""
+    convention = CONVENTIONS.get(policy or "")
+    return convention.computed_in if convention else None
 
 
 def cell_of(asked: Sequence[tuple[Case, Mapping[str, Result]]]) -> Cell:
     """What one trainer does, from its results by dtype in each of some scenarios.
 
-    The policy is read off the widest dtype, where truths lie furthest apart in ulp; a wrong
-    answer in any dtype is a fault.
+    A scenario that is wrong in one dtype is a fault, and tells of a policy by the others.
     """
-    observed: list[frozenset[str]] = []
+    observed: list[Observation] = []
     faults: list[Fault] = []
-    absent = [case for case, by_dtype in asked if widest(by_dtype) is None]
+    absent = [case for case, by_dtype in asked if not executed(by_dtype)]
     for case, by_dtype in asked:
-        wrong = [
-            result
-            for result in by_dtype.values()
-            if result.status != "not_run" and is_wrong(result)
-        ]
-        best = widest(by_dtype)
+        wrong = [result for result in executed(by_dtype) if is_wrong(result)]
+        right = [result for result in executed(by_dtype) if not is_wrong(result)]
         if wrong:
-            faults.append(_fault(max(wrong, key=lambda result: dtype_order(result.dtype))))
-        elif best is not None and (names := followed(case, best)):
-            observed.append(names)
-        elif best is not None:
-            observed.append(frozenset({AS_DEFINED}))
+            faults.append(_fault(wrong[0]))
+        if right and (names := followed(case, right[0])):
+            observed.append((names, case.policies))
+        elif right:
+            observed.append((frozenset({AS_DEFINED}), (AS_DEFINED,)))
     reasons = (
         result.reason for case, found in asked if case in absent for result in found.values()
     )
@@ -121,20 +133,27 @@ def cell_of(asked: Sequence[tuple[Case, Mapping[str, Result]]]) -> Cell:
     )
 
 
-def fewest(observed: Iterable[frozenset[str]], order: Sequence[str]) -> tuple[tuple[str, int], ...]:
+def fewest(observed: Sequence[Observation], order: Sequence[str]) -> tuple[tuple[str, int], ...]:
     """The fewest policies that explain every observation, with how many each explains.
 
+    A case lists a policy wherever that has a truth of its own; where it does not list one, nothing
+    is seen against it.
+
     Args:
-        observed: Of each scenario, the policies that the answer agrees with.
+        observed: Of each scenario, the policies that the answer agrees with, and those it lists.
         order: All policies; of equally good ones the first is taken.
     """
     rest = list(observed)
     chosen = []
     while rest:
-        counts = Counter(name for names in rest for name in names)
-        best = max(order, key=lambda name: counts[name])
-        chosen.append((best, counts[best]))
-        rest = [names for names in rest if best not in names]
+        seen = [name for name in order if any(name in names for names, _ in rest)]
+        against = {
+            name: [(names, listed) for names, listed in rest if name in {*listed} - names]
+            for name in seen
+        }
+        best = min(seen, key=lambda name: len(against[name]))
+        chosen.append((best, len(rest) - len(against[best])))
+        rest = against[best]
     return tuple(chosen)
 
 

@@ -47,7 +47,9 @@ class CasePanel {
       el("p", { class: "about" }, kase.about),
       facts(kase, this.glossary),
       el("h3", {}, "Question"),
-      question(kase),
+      // Of a job the settings above say more than its data.
+      kase.job.length ? el("details", {}, el("summary", {}, "data and first parameters"), question(kase))
+        : question(kase),
       el("h3", {}, "Truth and answers"),
       dtypes.length > 1 ? dtypeSwitch(dtypes, chosen, show) : null,
       answers,

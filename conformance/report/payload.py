@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import math
+from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -30,6 +31,12 @@ if TYPE_CHECKING:
 
 SHOWN = 64
 """Elements of an input or a truth that the page shows; it says how many there are."""
+
+SHOWN_OF_JOB = 12
+"""Those of a trajectory, of which a scenario has one for each policy and trainer."""
+
+_shorter = Context(prec=17)
+"""Digits of the truth of a trajectory: the case file has them all."""
 
 
 class _Index:
@@ -176,8 +183,8 @@ def _truth(case: Case) -> list[list[Any]]:
                 [
                     name,
                     list(truth.shape),
-                    None if truth.positions is None else list(truth.positions[:SHOWN]),
-                    list(truth.values[:SHOWN]),
+                    None if truth.positions is None else list(truth.positions[: _most(case)]),
+                    _digits(case, truth.values),
                     len(truth.values),
                 ]
                 for name, truth in alternative.outputs.items()
@@ -185,6 +192,16 @@ def _truth(case: Case) -> list[list[Any]]:
         ]
         for alternative in known
     ]
+
+
+def _most(case: Case) -> int:
+    return SHOWN if case.job is None else SHOWN_OF_JOB
+
+
+def _digits(case: Case, values: Sequence[str]) -> list[str]:
+    if case.job is None or len(values) == 1:
+        return list(values[:SHOWN])
+    return [str(_shorter.plus(Decimal(text))) for text in values[:SHOWN_OF_JOB]]
 
 
 def _results(evidence: Evidence, texts: _Index) -> dict[str, Any]:
@@ -205,7 +222,7 @@ def _results(evidence: Evidence, texts: _Index) -> dict[str, Any]:
             if number == len(answers):
                 # Of a loss, its errors say as much; the ratio is told where a job has thousands.
                 ratio = None if case.job is None else _short(output.ratio)
-                answers.append([*_answer(output, shown, texts), ratio])
+                answers.append([*_answer(output, shown, _most(case), texts), ratio])
             row.append([names[name], number])
         given.append(row)
     records = [result for _, result in evidence.results]
@@ -243,10 +260,12 @@ def _shown(case: Case, name: str, output: OutputResult) -> Sequence[int] | None:
     known = case.expected.alternatives if case.expected is not None else ()
     truths = {item.policy: item.outputs[name] for item in known if name in item.outputs}
     truth = truths.get(output.policy) or next(iter(truths.values()), None)
-    return None if truth is None or truth.positions is None else truth.positions[:SHOWN]
+    return None if truth is None or truth.positions is None else truth.positions
 
 
-def _answer(output: OutputResult, shown: Sequence[int] | None, texts: _Index) -> list[Any]:
+def _answer(
+    output: OutputResult, shown: Sequence[int] | None, most: int, texts: _Index
+) -> list[Any]:
     """What the page shows of an output.
 
     Grade, ulp, policy, ulp of each element (None: the one), the elements shown, dtype, shape,
@@ -254,13 +273,13 @@ def _answer(output: OutputResult, shown: Sequence[int] | None, texts: _Index) ->
     """
     elements = decode(output)
     if elements is not None:
-        places = range(len(elements))[:SHOWN] if shown is None else shown
-        elements = [elements[place] for place in places if place < len(elements)]
+        places = range(len(elements)) if shown is None else shown
+        elements = [elements[place] for place in places[:most] if place < len(elements)]
     return [
         texts[output.grade],
         _short(output.ulp),
         texts[output.policy or ""],
-        None if list(output.ulps) == [output.ulp] else [_short(ulp) for ulp in output.ulps],
+        None if list(output.ulps) == [output.ulp] else [_short(ulp) for ulp in output.ulps[:most]],
         elements,
         texts[output.dtype or ""],
         None if output.shape is None else list(output.shape),

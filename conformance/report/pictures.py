@@ -112,8 +112,7 @@ def draw(scene: Scene, evidence: Evidence) -> Picture:
 def _plot(scene: Scene, names: Sequence[tuple[str, ...]]) -> Picture:
     count = max(len(curve.values) for curve in scene.curves)
     bottom, right = TOP + _PLOT, WIDTH - RIGHT
-    numbers = [value for curve in scene.curves for value in _finite(curve.values)]
-    low, high = _range(numbers)
+    low, high = _range(scene)
 
     def x(index: float) -> float:
         return LEFT + 8 + (right - LEFT - 16) * index / max(1, count - 1)
@@ -157,8 +156,7 @@ def _plot(scene: Scene, names: Sequence[tuple[str, ...]]) -> Picture:
 def _lanes(scene: Scene, names: Sequence[tuple[str, ...]]) -> Picture:
     heights = [max(_LANE, _LINE * len(own) + 6) for own in names]
     left, right, bottom = 26, WIDTH - RIGHT, TOP + sum(heights)
-    numbers = [value for curve in scene.curves for value in _finite(curve.values)]
-    low, high = _range(numbers)
+    low, high = _range(scene)
 
     def x(value: float) -> float:
         return left + 10 + (right - left - 20) * (value - low) / (high - low)
@@ -227,9 +225,8 @@ def _told(scene: Scene, drawn: Sequence[Drawn]) -> str:
 
 def _caption(scene: Scene) -> str:
     what = scene.what[0].upper() + scene.what[1:]
-    first = ", ".join(scene.curves[0].policies)
     after = f" after each {scene.along}" if scene.along == "optimizer step" else ""
-    return f"{what}{after}" + (f", less that of {first}" if scene.relative else "")
+    return f"{what}{after}" + (f", less {scene.less}" if scene.less else "")
 
 
 def _last(values: Values) -> str:
@@ -251,8 +248,11 @@ def _end(values: Values) -> tuple[int, float] | None:
     return known[-1] if known else None
 
 
-def _range(numbers: Sequence[float]) -> tuple[float, float]:
-    """The lowest and the highest of ``numbers``, apart even where they are one."""
+def _range(scene: Scene) -> tuple[float, float]:
+    """The lowest and the highest number that is drawn, apart even where they are one."""
+    known = [curve.values for curve in scene.curves]
+    known += [curve.answers for curve in scene.curves if curve.answers is not None]
+    numbers = [value for values in known for value in _finite(values)]
     low, high = min(numbers, default=0.0), max(numbers, default=1.0)
     if low < high:
         return low, high

@@ -50,8 +50,8 @@ def _trainer(job: Job) -> Iterator[Line]:
     yield Line("trainer = pl.Trainer(", families)
     if arguments:
         yield Line(f"    {', '.join(arguments)},", families)
-    quiet = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")
-    yield Line(f'    accelerator="cpu", {", ".join(f"{name}=False" for name in quiet)},')
+    yield Line('    accelerator="cpu", logger=False, enable_checkpointing=False,')
+    yield Line("    enable_progress_bar=False, enable_model_summary=False,")
     yield Line(")", families)
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
+from textwrap import dedent
 from typing import TYPE_CHECKING
 
 from conformance.report import scripts_ignite, scripts_lightning, scripts_torch
 from conformance.report.job_parts import batch_lines, data_lines, validation_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from conformance.model import Case
+    from conformance.report.job_parts import Line
 
 _SCRIPTS = {"torch": scripts_torch, "ignite": scripts_ignite, "lightning": scripts_lightning}
 
@@ -52,14 +57,16 @@ def trainer_snippet(case: Case, adapter: str, dtype: str, family: str = "") -> S
         *validation_lines(job),
         *write(job),
     ]
-    marked = [line.text for line in lines if family and family in line.families.split()]
-    main = [line.text for line in lines if "main" in line.families.split()]
     return Snippet(
-        key="\n".join(_dedented(marked or main)),
+        key="\n".join(_marked(lines, family) or _marked(lines, "main")),
         script="\n".join(line.text for line in lines) + "\n",
     )
 
 
-def _dedented(lines: list[str]) -> list[str]:
-    least = min((len(line) - len(line.lstrip()) for line in lines), default=0)
-    return [line[least:] for line in lines]
+def _marked(lines: Sequence[Line], family: str) -> list[str]:
+    """The lines that matter for a family; what stands together keeps its shape."""
+    found = []
+    for matters, part in groupby(lines, key=lambda line: family in line.families.split()):
+        if matters:
+            found += dedent("\n".join(line.text for line in part)).splitlines()
+    return found

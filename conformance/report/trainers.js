@@ -29,7 +29,7 @@ class Moves {
     document.getElementById("move-changes").replaceChildren(...changed.map(([name, anchor, cells]) =>
       el("li", {}, el("a", { href: `#${anchor}` }, name), " ", el("span", { class: "change" },
         this.terms(cells[one]), " ", el("span", { "aria-label": "becomes" }, "→"), " ",
-        this.terms(cells[other])))));
+        this.terms(cells[other]), this.means(one, cells[one]), this.means(other, cells[other])))));
     const things = changed.length === 1 ? "thing" : "things";
     document.getElementById("move-count").textContent =
       `${changed.length} ${things}${changed.length ? ":" : "."}`;
@@ -41,6 +41,12 @@ class Moves {
 
   terms(names) {
     return names.flatMap((name, index) => [index ? ", " : "", this.term(name)]);
+  }
+
+  /** What the policy says that a trainer mostly follows. */
+  means(trainer, [name]) {
+    const found = this.glossary.get(name);
+    return found ? el("span", { class: "key" }, el("b", {}, this.names[trainer]), " ", found[0]) : [];
   }
 
   term(name) {

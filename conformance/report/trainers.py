@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from itertools import groupby, permutations
 from typing import TYPE_CHECKING
 
-from conformance.report.followed import add_up, cell_of, policies_of, widest
+from conformance.report.followed import add_up, cell_of, executed, policies_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -37,6 +37,9 @@ THEMES: dict[tuple[str, str], str] = {
 
 _FAMILIES = {"computed": "precision", "stored": "precision"}
 """First word of a policy to its family, where that has another name."""
+
+_OF_SIGMOID = " with BCELoss"
+"""Follows a precision where the loss is that of probabilities."""
 
 FROM, TO = "ignite", "lightning"
 """The move that is told first, where a run has both."""
@@ -139,7 +142,7 @@ def compare_trainers(evidence: Evidence) -> Trainers:
     for subject, result in evidence.results:
         if result.case in ids:
             found[result.case, subject][result.dtype] = result
-    ran = {key[1] for key, by_dtype in found.items() if widest(by_dtype) is not None}
+    ran = {key[1] for key, by_dtype in found.items() if executed(by_dtype)}
     subjects = tuple(subject for subject in evidence.subjects if subject in ran)
     places: defaultdict[tuple[int, str, str], list[Case]] = defaultdict(list)
     for case in cases:
@@ -160,17 +163,18 @@ def compare_trainers(evidence: Evidence) -> Trainers:
 
 
 def family_of(case: Case) -> str:
-    """The family of the policies that a scenario is about; "" where it is about none."""
-    words = {policy.partition("_")[0] for policy in case.policies}
-    families = {_FAMILIES.get(word, word) for word in words}
-    return next((name for name, asks in THEMES if name in families and asks == case.operation), "")
+    """The family of the policies that a scenario is about; "" where it gives no choice of any."""
+    words = (policy.partition("_")[0] for policy in case.policies)
+    counts = Counter(_FAMILIES.get(word, word) for word in words)
+    known = (name for name, asks in THEMES if asks == case.operation and counts[name] > 1)
+    return next(known, "")
 
 
 def _place(case: Case) -> tuple[int, str, str]:
     """The theme of a case, its title and its setting; with no policy its group is its title."""
     family = family_of(case)
     if not family:
-        return len(THEMES), case.group, ""
+        return len(THEMES), f"One right answer: {case.group}", ""
     key = family, case.operation
     return list(THEMES).index(key), THEMES[key], _setting(case, family)
 
@@ -181,8 +185,7 @@ def _setting(case: Case, family: str) -> str:
     assert job is not None  # noqa: S101 - only scenarios have a place
     parts = []
     if family == "precision":
-        model = "probabilities" if job.loss == "bce" else "logits"
-        parts += [job.precision or "as left", f"loss of {model}"]
+        parts.append(f"{job.precision or 'left alone'}{_OF_SIGMOID if job.loss == 'bce' else ''}")
     if family == "ranks":
         parts += [] if job.sync else ["without sync"]
         parts += ["shared out by a sampler"] if job.sampler_batch is not None else []
@@ -207,11 +210,17 @@ def _merged(rows: Iterable[Row]) -> tuple[Row, ...]:
 
 def _joined(rows: Sequence[Row], anchor: str) -> Row:
     cases = tuple(case for row in rows for case in row.cases)
-    settings = [row.setting or "otherwise" for row in rows]
+    given = [row.setting for row in rows]
+    # What holds for logits as well needs no mention of probabilities.
+    settings = [
+        text
+        for text in given
+        if not text.endswith(_OF_SIGMOID) or text.removesuffix(_OF_SIGMOID) not in given
+    ]
     return Row(
         anchor,
         rows[0].title,
-        "; ".join(settings) if settings != ["otherwise"] else "",
+        "" if "" in settings else ", ".join(settings),
         cases,
         policies_of(cases),
         tuple(add_up(cells) for cells in zip(*(row.cells for row in rows), strict=True)),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from conformance.report.answers import elements
-from conformance.report.followed import followed, is_wrong
+from conformance.report.followed import AS_DEFINED, followed, is_wrong, precision_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -70,7 +70,7 @@ class Scene:
         what: What is shown, in words.
         along: What the axis counts; "" where each curve is a single number.
         curves: The truths in the order of the case's policies, then the wrong answers.
-        relative: Whether values are differences from the first curve's.
+        less: What has been subtracted, in words; "" for nothing.
         clearness: The number of trainers' groups that it tells apart, and by how much.
     """
 
@@ -79,7 +79,7 @@ class Scene:
     what: str
     along: str
     curves: tuple[Curve, ...]
-    relative: bool
+    less: str
     clearness: tuple[int, float]
 
 
@@ -131,25 +131,30 @@ def _scene(case: Case, dtype: str, name: str, results: Mapping[Subject, Result])
     curves = list(_curves(case, name, results))
     if not curves or not any(curve.subjects for curve in curves):
         return None
+    truths = {(truth.shape, truth.values) for truth, _ in _truths(case, name).values()}
+    less = "the truth" if len(truths) == 1 else ""
+    if less:
+        # Policies that differ in their precision alone are told apart by what they make of it.
+        curves = [_error(curve) for curve in curves if curve.answers is not None]
     index, distance = _most_different(curves)
     length = max(curve.values.shape[1] for curve in curves)
     curves = [_taken(curve, index, length) for curve in curves]
     shape = next(iter(_truths(case, name).values()))[0].shape
-    relative = length > 1 and distance < _NARROW
-    if relative:
+    if length > 1 and 0 < distance < _NARROW and not less:
         first = curves[0].values
+        less = f"that of {', '.join(curves[0].policies)}"
         curves = [_less(curve, first) for curve in curves]
     groups = len({_key(curve.values) for curve in curves if curve.subjects})
     along = OUTPUTS[name] if length > 1 else ""
     what = _words(name, index, shape, along)
-    return Scene(case, dtype, what, along, tuple(curves), relative, (groups, distance))
+    return Scene(case, dtype, what, along, tuple(curves), less, (groups, distance))
 
 
 def _truths(case: Case, name: str) -> dict[str, tuple[Truth, Values]]:
     """Policy to the truth of one output, and to its values; "as defined" without policies."""
     known = case.expected.alternatives if case.expected is not None else ()
     return {
-        item.policy or "as defined": (truth, _matrix(name, truth.shape, _full(truth)))
+        item.policy or AS_DEFINED: (truth, _matrix(name, truth.shape, _full(truth)))
         for item in known
         if (truth := item.outputs.get(name)) is not None
     }
@@ -178,7 +183,8 @@ def _curves(case: Case, name: str, results: Mapping[Subject, Result]) -> Iterato
     truths = _truths(case, name)
     groups: dict[tuple[Any, ...], list[str]] = {}
     for policy, (truth, _) in truths.items():
-        groups.setdefault((truth.shape, truth.values), []).append(policy)
+        key = truth.shape, truth.values, precision_of(policy)
+        groups.setdefault(key, []).append(policy)
     given = {
         subject: values
         for subject, result in results.items()
@@ -191,7 +197,7 @@ def _curves(case: Case, name: str, results: Mapping[Subject, Result]) -> Iterato
             subject
             for subject in given
             if subject not in wrong
-            and (followed(case, results[subject]) or {"as defined"}) & set(policies)
+            and (followed(case, results[subject]) or {AS_DEFINED}) & set(policies)
         ]
         answers = given[subjects[0]] if subjects else None
         yield Curve(tuple(policies), values, tuple(subjects), answers)
@@ -244,6 +250,12 @@ def _taken(curve: Curve, index: int, length: int) -> Curve:
 
     answers = None if curve.answers is None else take(curve.answers)
     return Curve(curve.policies, take(curve.values), curve.subjects, answers)
+
+
+def _error(curve: Curve) -> Curve:
+    """What a trainer gave, less the truth."""
+    error = curve.values - curve.values if curve.answers is None else curve.answers - curve.values
+    return Curve(curve.policies, error, curve.subjects, error)
 
 
 def _less(curve: Curve, values: Values) -> Curve:

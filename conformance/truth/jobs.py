@@ -169,14 +169,14 @@ def _text(ball: arb, closed: mpmath.mpf, precision: int, where: str) -> str | No
     if not closed and not ball.is_exact() and precision < ZERO_BITS:
         return None
     with ctx.workprec(precision):
-        exact = _fraction(closed) if not closed or ball == arb(closed) else None
+        exact = None
+        if not closed:
+            exact = Fraction(0)
+        elif ball == arb(closed):
+            significand, exponent = map(int, ball.man_exp())
+            exact = significand * Fraction(2) ** exponent
         scale = arb(2) ** (ACCURATE_BITS - precision // 2)
     texts = compare(Enclosure(ball, scale), closed if exact is None else exact, precision, where)
     if texts is None or texts[0] != texts[1]:
         return None
     return texts[0] if exact is not None and Fraction(texts[0]) == exact else padded(texts[0])
-
-
-def _fraction(value: mpmath.mpf) -> Fraction:
-    significand, exponent = value.man_exp
-    return Fraction(int(significand)) * Fraction(2) ** int(exponent)

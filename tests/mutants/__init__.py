@@ -1,6 +1,7 @@
-"""Deliberately wrong implementations of the losses, by theme: what the corpus has to catch.
+"""Deliberately wrong implementations, by theme: what the corpus has to catch.
 
-The mutants of another loss go into modules of their own, which are added to THEMES.
+The mutants of another loss go into modules of their own, which are added to THEMES; wrong trainers,
+which are put to whole jobs, into modules that are added to TRAINER_THEMES.
 """
 
 from __future__ import annotations
@@ -23,6 +24,15 @@ from . import (
     second,
     stability,
     targets,
+    trainers_data,
+    trainers_gradients,
+    trainers_models,
+    trainers_optimizers,
+    trainers_policies,
+    trainers_predictions,
+    trainers_processes,
+    trainers_reports,
+    trainers_windows,
     upstream,
     weight,
 )
@@ -50,6 +60,17 @@ THEMES: tuple[ModuleType, ...] = (
     rounding,
     layout,
 )
+TRAINER_THEMES: tuple[ModuleType, ...] = (
+    trainers_windows,
+    trainers_gradients,
+    trainers_optimizers,
+    trainers_models,
+    trainers_data,
+    trainers_reports,
+    trainers_processes,
+    trainers_predictions,
+    trainers_policies,
+)
 
 
 def mutants_of(theme: ModuleType) -> tuple[Mutant, ...]:
@@ -65,3 +86,6 @@ def mutants_of(theme: ModuleType) -> tuple[Mutant, ...]:
 
 
 MUTANTS: tuple[Mutant, ...] = tuple(mutant for theme in THEMES for mutant in mutants_of(theme))
+TRAINERS: tuple[Mutant, ...] = tuple(
+    mutant for theme in TRAINER_THEMES for mutant in mutants_of(theme)
+)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from conformance.corpus import load_corpus
 from conformance.errors import ConformanceError
 
-from . import MUTANTS
+from . import MUTANTS, TRAINERS
 from .harness import ENOUGH, evaluate
 from .verdicts import idle, listed, problem
 
@@ -54,21 +54,21 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--cases", type=Path, action="append", default=[], help="case files, or folders of them")
     add("--mutant", action="append", default=[], metavar="NAME", help="try this one only")
-    more = f"find every small case that catches a mutant, not only {ENOUGH}; takes ten minutes"
+    more = f"find every small case that catches a mutant, not only {ENOUGH}; takes a quarter of an hour"
     add("--all", action="store_true", help=more)
     add("--format", choices=["text", "json"], default="text")
     return parser
 
 
 def _chosen(names: Sequence[str]) -> list[Mutant]:
-    known = {mutant.name: mutant for mutant in MUTANTS}
+    known = {mutant.name: mutant for mutant in MUTANTS + TRAINERS}
     if unknown := sorted(set(names) - known.keys()):
         near = get_close_matches(unknown[0], known, n=5) or list(known)[:5]
         msg = (
             f"There is no mutant {', '.join(unknown)}. Some of {len(known)} are {', '.join(near)}."
         )
         raise ConformanceError(msg)
-    return [known[name] for name in names] or list(MUTANTS)
+    return [known[name] for name in names] or list(known.values())
 
 
 def _progress(text: str) -> None:
@@ -98,9 +98,13 @@ def _line(trial: Trial, *, exhaustive: bool) -> str:
     mutant = trial.mutant
     if mutant.equivalent and not trial.accurate:
         return f"{mutant.name}: survived, as it should. {mutant.equivalent}"
+    bound = "" if exhaustive else "at least "
+    if mutant.kind == "policy" and trial.changed:
+        return (
+            f"{mutant.name}: another policy at {bound}{len(trial.changed)}: {listed(trial.changed)}"
+        )
     if not trial.accurate:
         return f"{mutant.name}: SURVIVED"
-    bound = "" if exhaustive else "at least "
     killers = trial.coarse or trial.accurate
     return (
         f"{mutant.name}: wrong at {bound}{len(trial.coarse)}, "
@@ -120,6 +124,7 @@ def _document(trials: Sequence[Trial], cases: Sequence[Case], *, exhaustive: boo
                 "equivalent": trial.mutant.equivalent,
                 "coarse": [killer._asdict() for killer in trial.coarse],
                 "accurate": [killer._asdict() for killer in trial.accurate],
+                "changed": [killer._asdict() for killer in trial.changed],
                 "problem": problem(trial),
             }
             for trial in trials

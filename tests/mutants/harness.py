@@ -4,7 +4,7 @@ All mutants answer one batch of questions after the other. An answer that equals
 the bit has its verdict; only the others are graded. Small questions come first, in an order that
 mixes the themes, and a mutant that enough of them have caught is asked no more, unless the trial is
 exhaustive. Large questions, each as dear as hundreds of small ones, are put only to those that have
-to be caught and are not.
+to be caught and are not. Losses are asked of mutants of the reference, jobs of wrong trainers.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ from conformance.model import Broken, Computed, Declined, Grade
 from conformance.runner import ask_alone, question_of
 
 from .reference import Reference
+from .trainer import Trainer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from conformance.model import Answer, Case, Question
+    from conformance.verdicts import Verdict
 
     from .base import Mutant
 
@@ -51,11 +53,13 @@ class Trial:
         mutant: A mutant, or the reference.
         coarse: What answers it gets wrong: caught whatever grade is required.
         accurate: Those, and what answers are not accurate.
+        changed: Which jobs it does rightly, but by another policy than the trainer.
     """
 
     mutant: Reference
     coarse: list[Killer] = field(default_factory=list)
     accurate: list[Killer] = field(default_factory=list)
+    changed: list[Killer] = field(default_factory=list)
 
     def note(self, killer: Killer, grade: Grade) -> None:
         if grade > Grade.accurate:
@@ -66,7 +70,8 @@ class Trial:
     @property
     def due(self) -> list[Killer]:
         """Those of the killers that its kind of mistake calls for."""
-        return self.coarse if self.mutant.kind == "semantic" else self.accurate
+        found = {"semantic": self.coarse, "accuracy": self.accurate, "policy": self.changed}
+        return found[self.mutant.kind]
 
 
 class Asked(NamedTuple):
@@ -75,15 +80,16 @@ class Asked(NamedTuple):
     case: Case
     question: Question
     answer: Answer
-    grade: Grade
+    verdict: Verdict
 
 
 class Batch(NamedTuple):
-    """Questions of one dtype, all small or all large."""
+    """Questions of one dtype, all small or all large, all of losses or all of jobs."""
 
     dtype: str
     asked: Sequence[Asked]
     large: bool
+    of_jobs: bool
 
 
 def evaluate(
@@ -91,14 +97,16 @@ def evaluate(
     cases: Sequence[Case],
     *,
     exhaustive: bool = False,
+    enough: int = ENOUGH,
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[Trial]:
     """The trials of the reference, which comes first, and of each mutant.
 
     Args:
         mutants: Those to be caught.
-        cases: The corpus, filled.
-        exhaustive: True to find every small case that catches a mutant, False to stop at ENOUGH.
+        cases: The corpus, filled; of it only what some mutant is asked.
+        exhaustive: True to find every small case that catches a mutant.
+        enough: How many have to do otherwise.
         progress: Is told in a few words what is done next.
 
     Raises:
@@ -109,12 +117,13 @@ def evaluate(
     reference = Trial(Reference())
     trials = [Trial(mutant) for mutant in mutants]
     graders = {dtype: Grader(dtype) for dtype in FORMATS}
-    for batch in _batches(cases, graders):
-        alive = [trial for trial in trials if _is_open(trial, batch, exhaustive=exhaustive)]
+    wanted = math.inf if exhaustive else enough
+    for batch in _batches(asked_of(mutants, cases), graders):
+        alive = [trial for trial in trials if _is_open(trial, batch, wanted)]
         size = f"{len(batch.asked)} {'large' if batch.large else 'small'} cases"
         progress(f"{size} in {batch.dtype}, {len(alive)} mutants")
         for asked in batch.asked:
-            reference.note(Killer(asked.case.id, batch.dtype), asked.grade)
+            reference.note(Killer(asked.case.id, batch.dtype), asked.verdict.grade)
         for trial in alive:
             _try(trial, batch, graders[batch.dtype])
     return [reference, *trials]
@@ -130,11 +139,19 @@ def _require(mutants: Sequence[Mutant], cases: Sequence[Case]) -> None:
             raise ConformanceError(msg)
 
 
-def _is_open(trial: Trial, batch: Batch, *, exhaustive: bool) -> bool:
+def asked_of(mutants: Sequence[Reference], cases: Sequence[Case]) -> list[Case]:
+    """Those of the cases that are put to one of the mutants: losses, jobs, or both."""
+    subjects = {isinstance(mutant, Trainer) for mutant in mutants}
+    return [case for case in cases if (case.job is not None) in subjects]
+
+
+def _is_open(trial: Trial, batch: Batch, wanted: float) -> bool:
     """Whether a mutant is still asked."""
+    if batch.of_jobs != isinstance(trial.mutant, Trainer):
+        return False
     if batch.large:
         return not trial.due and not trial.mutant.equivalent
-    return exhaustive or len(trial.due) < ENOUGH
+    return len(trial.due) < wanted
 
 
 def is_large(case: Case) -> bool:
@@ -145,13 +162,15 @@ def is_large(case: Case) -> bool:
 def _batches(cases: Sequence[Case], graders: dict[str, Grader]) -> Iterator[Batch]:
     # A digest has nothing to do with the theme, so each batch has something of all.
     mixed = sorted(cases, key=lambda case: case.sha256)
-    small = [case for case in mixed if not is_large(case)]
+    small = [case for case in mixed if not is_large(case) and case.job is None]
+    jobs = [case for case in mixed if not is_large(case) and case.job is not None]
     large = sorted(filter(is_large, mixed), key=_size)
-    for group in (*_growing(small), *([case] for case in large)):
+    for group in (*_growing(small), *_growing(jobs), *([case] for case in large)):
         for dtype, grader in graders.items():
             chosen = [case for case in group if dtype in case.dtypes]
             if asked := _asked(dtype, chosen, grader):
-                yield Batch(dtype, asked, large=is_large(group[0]))
+                first = group[0]
+                yield Batch(dtype, asked, large=is_large(first), of_jobs=first.job is not None)
 
 
 def _growing(cases: Sequence[Case]) -> Iterator[Sequence[Case]]:
@@ -163,22 +182,20 @@ def _growing(cases: Sequence[Case]) -> Iterator[Sequence[Case]]:
 
 
 def _asked(dtype: str, cases: Sequence[Case], grader: Grader) -> list[Asked]:
-    reference = Reference()
+    references = {False: Reference(), True: Trainer()}
     questions = [question_of(case, "cpu", dtype) for case in cases]
     for question in questions:
         for array in question.inputs.values():
             # What one mutant overwrites, the next would read; and to overwrite it is wrong.
             array.flags.writeable = False
-    answers = [ask_alone(reference, question) for question in questions]
+    answers = [ask_alone(references[question.job is not None], question) for question in questions]
     offered = [
         (case, question, answer)
         for case, question, answer in zip(cases, questions, answers, strict=True)
         if not isinstance(answer, Declined)
     ]
     verdicts = grader.grade([(case, answer) for case, _, answer in offered])
-    return [
-        Asked(*beside, verdict.grade) for beside, verdict in zip(offered, verdicts, strict=True)
-    ]
+    return [Asked(*beside, verdict) for beside, verdict in zip(offered, verdicts, strict=True)]
 
 
 def _try(trial: Trial, batch: Batch, grader: Grader) -> None:
@@ -192,9 +209,17 @@ def _try(trial: Trial, batch: Batch, grader: Grader) -> None:
             different.append((asked, answer))
     verdicts = grader.grade([(asked.case, answer) for asked, answer in different])
     for (asked, _), verdict in zip(different, verdicts, strict=True):
+        killer = Killer(asked.case.id, batch.dtype)
         # A case that the reference fails as badly is no evidence.
-        if verdict.grade > asked.grade:
-            trial.note(Killer(asked.case.id, batch.dtype), verdict.grade)
+        if verdict.grade > asked.verdict.grade:
+            trial.note(killer, verdict.grade)
+        if verdict.grade <= Grade.coarse and _policies(verdict) != _policies(asked.verdict):
+            trial.changed.append(killer)
+
+
+def _policies(verdict: Verdict) -> set[str | None]:
+    """The policy that an answer follows: one for a job."""
+    return {output.policy for output in verdict.outputs.values()}
 
 
 def _same(one: Answer, other: Answer) -> bool:

@@ -12,11 +12,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import ignite.distributed as idist
-import torch
 from ignite.engine import Engine, Events, create_supervised_evaluator, create_supervised_trainer
 from ignite.metrics import Loss, RunningAverage
 
-from conformance.adapters.jobs._ranks import RANK, WORLD, dataset, decline, of_rank
+from conformance.adapters.jobs._ranks import WORLD, dataset, decline, group, of_rank
 from conformance.adapters.jobs._torch import (
     Record,
     job_of,
@@ -34,6 +33,8 @@ from conformance.model import Computed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import torch
+
     from conformance.model import Declined, Question
 
 OPTIONS = frozenset({"classes_first", "left_in_eval", "squeeze"})
@@ -44,14 +45,12 @@ def perform(question: Question, meeting: str) -> Computed | Declined:
     """Train or evaluate as one rank of a group."""
     if declined := decline(question, OPTIONS):
         return declined
-    torch.set_num_threads(1)
-    idist.initialize("gloo", init_method=meeting, rank=RANK, world_size=WORLD)
-    try:
+    # idist.initialize takes every address with "env" in it for env://, that of a file included.
+    with group(meeting):
+        idist.sync()
         if question.operation == "train":
             return trained(question, _run)
         return _evaluate(question)
-    finally:
-        idist.finalize()
 
 
 def _evaluate(question: Question) -> Computed:

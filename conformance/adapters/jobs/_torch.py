@@ -192,12 +192,15 @@ def flat(model: nn.Module) -> np.ndarray[Any, Any]:
 
 
 def reported(question: Question, values: Any) -> np.ndarray[Any, Any]:
-    """Python floats that a trainer reports, in the question's dtype."""
+    """Python floats that a trainer reports, in the dtype of what it computes with."""
+    cast = true_dtype(job_of(question))
+    if cast is not None:
+        return to_array(torch.tensor(values, dtype=cast))
     return np.array(values, question.inputs["features"].dtype)
 
 
 def gathered(question: Question, values: Sequence[torch.Tensor | float]) -> np.ndarray[Any, Any]:
-    """Scalars as one array: tensors in their own dtype, Python floats in the question's."""
+    """Scalars as one array: tensors in their own dtype, Python floats as ``reported``."""
     if all(isinstance(value, torch.Tensor) for value in values):
         return to_array(torch.stack([torch.as_tensor(value) for value in values]))
     return reported(question, [float(value) for value in values])
