@@ -211,7 +211,10 @@ def _schema_hook(kind: type) -> dict[str, Any]:
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of a case file, made from the structures above."""
-    schema = msgspec.json.schema(CaseFile, schema_hook=_schema_hook)
+    # As JSON has it: a default may be a tuple.
+    schema = msgspec.json.decode(
+        msgspec.json.encode(msgspec.json.schema(CaseFile, schema_hook=_schema_hook))
+    )
     schema["$defs"] |= _LEAVES
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -13,7 +13,9 @@ from conformance.check import check
 from conformance.corpus import Corpus, case_files, default_root, load_corpus
 from conformance.document import Document, Number
 from conformance.floats import FORMATS
-from conformance.operations import OPERATIONS, REDUCTIONS
+from conformance.jobs import CONVENTIONS
+from conformance.model import REFUSE
+from conformance.operations import JOBS, OPERATIONS, REDUCTIONS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,10 +65,22 @@ def test_there_are_enough_cases_in_enough_files(corpus: Corpus) -> None:
     assert {case.path for case in corpus.cases} == set(FILES)
 
 
-def test_both_operations_have_every_reduction_in_every_dtype(corpus: Corpus) -> None:
+def test_both_losses_have_every_reduction_in_every_dtype(corpus: Corpus) -> None:
     asked = {(c.operation, c.reduction, dtype) for c in corpus.cases for dtype in c.dtypes}
-    every = {(o, r, d) for o in OPERATIONS for r in REDUCTIONS for d in FORMATS}
+    losses = OPERATIONS.keys() - JOBS
+    every = {(loss, r, d) for loss in losses for r in REDUCTIONS for d in FORMATS}
     assert every <= asked
+
+
+def test_there_are_enough_jobs_and_every_policy_of_theirs_is_asked_for(corpus: Corpus) -> None:
+    jobs = [case for case in corpus.cases if case.job is not None]
+    assert 250 <= len(jobs)
+    assert CONVENTIONS.keys() == {policy for case in jobs for policy in case.policies} - {REFUSE}
+
+
+def test_two_processes_are_asked_little_enough_to_stay_fast(corpus: Corpus) -> None:
+    shared = [case for case in corpus.cases if case.job and case.job.processes > 1]
+    assert 8 <= sum(len(case.dtypes) for case in shared) <= 16
 
 
 def test_check_finds_no_problem() -> None:

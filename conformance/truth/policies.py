@@ -31,7 +31,11 @@ class Quantity(NamedTuple):
     policy: str = LIMIT
 
 
-_EVERY = {name: frozenset(operation.outputs) for name, operation in OPERATIONS.items()}
+_EVERY = {
+    name: frozenset(operation.outputs)
+    for name, operation in OPERATIONS.items()
+    if not operation.is_job
+}
 
 POLICIES: Mapping[str, Mapping[str, frozenset[str]]] = {
     LIMIT: _EVERY,

@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--cases", type=Path, action="append", default=[], help="case files, or folders of them")
     add("--mutant", action="append", default=[], metavar="NAME", help="try this one only")
-    more = f"find every small case that catches a mutant, not only {ENOUGH}; takes a quarter of an hour"
+    more = f"find every small case that catches a mutant, not only {ENOUGH}; takes long"
     add("--all", action="store_true", help=more)
     add("--format", choices=["text", "json"], default="text")
     return parser

@@ -1,7 +1,6 @@
 """A trainer in small steps, each of which a mutant may get wrong.
 
-It is right, and kept apart from ``conformance.loops``, which the bounds of the grades come from:
-of that it uses what a job says, not how it is done.
+It is right, and apart from ``conformance.loops``: of that it uses what a job says, and no loop.
 """
 
 from __future__ import annotations
@@ -137,8 +136,6 @@ class Trainer(Reference):
         """The targets of a batch, which are in the shape of the outputs."""
         return targets
 
-    # Training
-
     def train(self) -> Outputs:
         self.begin()
         for _ in range(2 if self.job.refit and self.work.convention.refits else 1):
@@ -244,8 +241,6 @@ class Trainer(Reference):
     def validate(self, batches: int) -> None:
         self.validated += loops.validate(self.work, self.parameters, batches)
 
-    # Reports
-
     def logged_value(self, values: Any, batches: Sequence[Indices]) -> Any:
         """What the log of a training has for an epoch."""
         return self.epoch_value(values, batches)
@@ -262,8 +257,6 @@ class Trainer(Reference):
 
     def by_process(self, values: Any) -> Any:
         return values[0] if self.job.processes == 1 else values
-
-    # Evaluation, and prediction
 
     def assess(self) -> Outputs:
         values = [

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class LossOfBatchBefore(WrongTrainer):
-    """The loss of a batch is reported one batch late."""
+    """The loss that is reported is that of the batch before."""
 
     def losses_of(self, shares: Sequence[Sequence[Indices]], batch: int) -> Any:
         return super().losses_of(shares, max(batch - 1, 0))
@@ -207,9 +207,11 @@ class RefitFromTheStart(WrongTrainer):
 class RefitOfOneEpoch(WrongTrainer):
     """A trainer that is asked again trains one epoch more, whatever it is asked."""
 
-    def order(self, epoch: int) -> list[int]:
-        again = len(self.logged) > self.job.epochs
-        return [] if again else super().order(epoch)
+    def fit(self) -> None:
+        if self.logged:
+            self.epoch(0)
+        else:
+            super().fit()
 
 
 class RefitForgets(WrongTrainer):
