@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 BENCH = pytest.StashKey[Bench]()
 RESULT = pytest.StashKey[Result]()
 
-TRAINERS = ("ignite", "lightning", "fabric", "accelerate")
+LOSS_TRAINERS = ("ignite", "lightning")
+JOB_TRAINERS = (*LOSS_TRAINERS, "fabric", "accelerate")
 RUN_FILE = Path("reports/run.jsonl.gz")
 
 
@@ -127,10 +128,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def _trainers(config: pytest.Config, *, of_jobs: bool) -> list[Group]:
     """The groups to be compared with raw PyTorch."""
+    trainers = JOB_TRAINERS if of_jobs else LOSS_TRAINERS
     return [
         group
         for group in config.stash[BENCH].plan.groups
-        if group.adapter in TRAINERS and group.of_jobs == of_jobs
+        if group.adapter in trainers and group.of_jobs == of_jobs
     ]
 
 

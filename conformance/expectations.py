@@ -60,7 +60,9 @@ def _alternative(entry: Outputs, policy: str | None, case: Case, path: Place) ->
         if names or entry.raises is False:
             raise EntryError(path, "with raises: true it gives no outputs; run `fill`")
         return Alternative(policy, {}, raises=True)
-    wrong = names ^ set(case.outputs) if policy is None else names - set(case.outputs)
+    # All outputs of a job follow one policy, which therefore settles each of them.
+    whole = policy is None or case.job is not None
+    wrong = names ^ set(case.outputs) if whole else names - set(case.outputs)
     if wrong:
         raise EntryError(
             path, f"{', '.join(sorted(wrong))}: not what the case asks for; run `fill`"
@@ -96,6 +98,9 @@ def _truth_of_job(
     if output != "parameters":
         return Truth(found, texts)
     count = case.inputs["parameters"].shape[0]
+    if not texts and found == (0,):
+        # A window that is never full makes no step.
+        return Truth((0, count), (), () if case.positions else None)
     compared = len(case.positions) or count
     steps, rest = divmod(len(texts), compared)
     if rest or found != ((len(texts),) if case.positions else (steps, count)):

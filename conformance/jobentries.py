@@ -153,6 +153,24 @@ def _problems(
             yield ("job",), f"{output} needs a validation; give the batches that it has"
     if job.validation > inputs["features"].shape[0]:
         yield ("job", "validation"), "more batches of one sample than there are samples"
+    yield from _unheeded(job)
+
+
+def _unheeded(job: Job) -> Iterator[tuple[Place, str]]:
+    """Settings that an optimizer does not have, and batches that no shuffling loader makes."""
+    given = job.optimizer
+    if given is not None:
+        foreign = ("betas", "eps") if given.name == "sgd" else ("momentum", "nesterov")
+        usual = Optimizer(lr=given.lr)
+        for key in foreign:
+            if getattr(given, key) != getattr(usual, key):
+                yield ("job", "optimizer", key), f"{given.name} has none"
+        if given.nesterov and not given.momentum:
+            yield ("job", "optimizer", "nesterov"), "it needs a momentum"
+    if job.shuffle is not None:
+        first, *others = job.batches or (0,)
+        if not first or any(size != first for size in others[:-1]) or max(job.batches) > first:
+            yield ("job", "shuffle"), "it takes batches of one size, the last perhaps shorter"
 
 
 def _partition(job: Job, features: tuple[int, ...]) -> Iterator[tuple[Place, str]]:

@@ -196,8 +196,7 @@ class Convention:
             epoch, and dropped at the end of the job; or "dropped".
         epoch: The value reported for an epoch: sum v_b n_b / sum n_b ("samples"), the mean of v_b
             ("batches"), the running average r = 0.98 r + 0.02 v_b from r = v_1 on, which goes on
-            through all epochs ("running"), or
-            the loss of all samples at once ("at_once").
+            through all epochs ("running"), or the loss of all samples at once ("at_once").
         ranks: How processes come together. "samples": as one process would with all of their
             samples. "equal": gradients, and values reported, are the mean over the processes.
             "own": each process reports its own. "padded": as "samples", of the samples as the

@@ -11,44 +11,15 @@ import numpy as np
 import pytest
 import torch
 from factories import array, make_case
+from job_factories import case_of
+from job_loops import MODELS, OPTIMIZERS, in_float64, scenario, torch_loop
 
-from conformance import loops
-from conformance.adapters.jobs import numpy as reference
-from conformance.floats import FORMATS, to_array
+from conformance.floats import FORMATS
 from conformance.job_bounds import job_bounds
-from conformance.jobs import (
-    CONVENTIONS,
-    DEFINITION,
-    Convention,
-    Job,
-    Optimizer,
-    convention_of,
-    parameter_count,
-    parameter_shapes,
-)
-from conformance.model import Question
-from conformance.networks import Criterion
+from conformance.jobs import CONVENTIONS, Job, Optimizer, convention_of
 
 if TYPE_CHECKING:
     from conformance.model import Case
-
-OPTIMIZERS = {
-    "sgd": Optimizer(lr=0.5),
-    "momentum": Optimizer(lr=0.25, momentum=0.875),
-    "nesterov": Optimizer(lr=0.25, momentum=0.875, nesterov=True),
-    "decay": Optimizer(lr=0.5, weight_decay=0.125),
-    "adam": Optimizer(name="adam", lr=0.0625),
-    "adam_decay": Optimizer(name="adam", lr=0.0625, weight_decay=0.125),
-    "adamw": Optimizer(name="adamw", lr=0.0625, weight_decay=0.125),
-}
-MODELS = {
-    "linear": Job(batches=(4, 4, 3), epochs=3),
-    "linear_sigmoid": Job(model="linear_sigmoid", classes=2, batches=(4, 4, 3), epochs=3),
-    "mlp": Job(model="mlp", hidden=3, batches=(4, 4, 3), epochs=3),
-    "mlp_sigmoid": Job(model="mlp_sigmoid", hidden=3, batches=(4, 4, 3), epochs=3),
-    "conv": Job(model="conv", hidden=2, batches=(4, 4, 3), epochs=3),
-}
-
 
 KEPT_IN = {"float32": None, "bfloat16": "stored_in_bfloat16", "float16": "stored_in_float16"}
 # In float16 the eps of Adam is 0, and PyTorch divides 0 by 0.
@@ -60,120 +31,11 @@ SOUND = [
 ]
 
 
-def scenario(
-    job: Job, seed: int = 0, operation: str = "train", reduction: str = "mean", **given: Any
-) -> Case:
-    """A case of random data, each number exact in bfloat16."""
-    rng = np.random.default_rng(seed)
-    count = sum(job.batches) or 11
-    shape = (count, 2, 5, 5) if job.model == "conv" else (count, 4)
-
-    def exact(values: Any) -> Any:
-        return array(np.asarray(values).astype(FORMATS["bfloat16"].dtype).astype(np.float64))
-
-    inputs = {
-        "features": exact(rng.standard_normal(shape)),
-        "targets": exact(rng.integers(0, 2, (count, job.classes))),
-        "parameters": exact(rng.standard_normal(parameter_count(job, shape)) / 2),
-        **{name: exact(values) for name, values in given.items()},
-    }
-    usual = {"train": ("losses", "parameters"), "evaluate": ("epoch_loss",)}
-    outputs = usual.get(operation, ("predicted", "decisions"))
-    case = make_case(filled=False, logits=0, targets=0, operation=operation, outputs=outputs)
-    return replace(case, job=job, inputs=inputs, reduction=reduction)
-
-
-def truth(case: Case, convention: Convention = DEFINITION) -> dict[str, Any]:
-    """What float64 makes of it."""
-    arrays = {
-        name: to_array(given.values, given.shape, FORMATS["float64"])
-        for name, given in case.inputs.items()
-    }
-    assert case.job is not None
-    criterion = Criterion(
-        case.job.loss, case.reduction, arrays.get("weight"), arrays.get("pos_weight")
-    )
-    work = loops.Work(
-        case.job,
-        convention,
-        arrays["features"],
-        arrays["targets"],
-        arrays["parameters"],
-        criterion,
-    )
-    found: dict[str, Any] = getattr(loops, case.operation)(work)
-    return found
-
-
-def torch_loop(case: Case, dtype: torch.dtype) -> dict[str, Any]:
-    """The usual loop, in one dtype from beginning to end."""
-    job = case.job
-    assert job is not None
-    inputs = {
-        name: torch.tensor(given.values, dtype=dtype).reshape(given.shape)
-        for name, given in case.inputs.items()
-    }
-    shapes = parameter_shapes(job, case.inputs["features"].shape)
-    sizes = [int(np.prod(shape)) for _, shape in shapes]
-    parts = inputs["parameters"].split(sizes)
-    parameters = [
-        torch.nn.Parameter(part.reshape(shape).clone())
-        for part, (_, shape) in zip(parts, shapes, strict=True)
-    ]
-
-    def model(x: torch.Tensor) -> torch.Tensor:
-        if job.model == "conv":
-            x = torch.tanh(torch.nn.functional.conv2d(x, *parameters[:2])).mean((2, 3))
-        elif job.model.startswith("mlp"):
-            x = torch.tanh(torch.nn.functional.linear(x, *parameters[:2]))
-        x = torch.nn.functional.linear(x, *parameters[-2:])
-        return torch.sigmoid(x) if job.loss == "bce" else x
-
-    assert job.optimizer is not None
-    given = job.optimizer
-    both = {"lr": given.lr, "weight_decay": given.weight_decay}
-    optimizer: torch.optim.Optimizer
-    if given.name == "sgd":
-        optimizer = torch.optim.SGD(
-            parameters, momentum=given.momentum, nesterov=given.nesterov, **both
-        )
-    else:
-        kind = torch.optim.Adam if given.name == "adam" else torch.optim.AdamW
-        optimizer = kind(parameters, betas=given.betas, eps=given.eps, **both)
-    weights = {name: inputs[name] for name in ("weight", "pos_weight") if name in inputs}
-    kind_of_loss = torch.nn.BCELoss if job.loss == "bce" else torch.nn.BCEWithLogitsLoss
-    criterion = kind_of_loss(reduction=case.reduction, **weights)
-    losses, history = [], []
-    for _ in range(job.epochs):
-        batches = zip(
-            inputs["features"].split(job.batches), inputs["targets"].split(job.batches), strict=True
-        )
-        for x, t in batches:
-            optimizer.zero_grad()
-            loss = criterion(model(x.clone()), t.clone())
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.item())
-            flat = torch.cat([parameter.detach().reshape(-1) for parameter in parameters])
-            history.append(flat.to(torch.float64).numpy())
-    return {"losses": np.array(losses), "parameters": np.stack(history)}
-
-
-def question(case: Case, dtype: str) -> Question:
-    inputs = {
-        name: to_array(given.values, given.shape, FORMATS[dtype])
-        for name, given in case.inputs.items()
-    }
-    return Question(
-        case.id, case.operation, case.reduction, dtype, "cpu", inputs, case.outputs, job=case.job
-    )
-
-
 def used(case: Case, dtype: str, policy: str | None = None) -> float:
     """The largest part of the coarse bound that PyTorch uses."""
     answer = torch_loop(case, getattr(torch, dtype))
     bounds = job_bounds(case, FORMATS[dtype], policy)
-    right = truth(case, convention_of(policy))
+    right = in_float64(case, convention_of(policy))
     ratios = [
         np.abs(answer[output] - right[output]).reshape(-1) / bounds[output].coarse
         for output in ("losses", "parameters")
@@ -186,18 +48,6 @@ def used(case: Case, dtype: str, policy: str | None = None) -> float:
 def test_pytorch_stays_within_the_coarse_bound(model: str, dtype: str, optimizer: str) -> None:
     case = scenario(replace(MODELS[model], optimizer=OPTIMIZERS[optimizer]))
     assert used(case, dtype, KEPT_IN[dtype]) <= 1
-
-
-@pytest.mark.parametrize("dtype", FORMATS)
-@pytest.mark.parametrize("model", MODELS)
-def test_the_reference_adapter_trains_accurately(model: str, dtype: str) -> None:
-    case = scenario(replace(MODELS[model], optimizer=OPTIMIZERS["sgd"]))
-    answer = reference.train(question(case, dtype)).outputs
-    bounds, right = job_bounds(case, FORMATS[dtype], None), truth(case)
-    for output in case.outputs:
-        assert FORMATS[dtype].dtype == answer[output].dtype
-        errors = np.abs(answer[output].astype(np.float64) - right[output]).reshape(-1)
-        assert np.all(errors <= bounds[output].accurate), output
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -213,13 +63,13 @@ def table_case(seed: int, **given: Any) -> Case:
     """The job of the trainers' differences: 75 samples in batches of 8, the last of 3."""
     rng = np.random.default_rng(seed)
     job = Job(batches=(8,) * 9 + (3,), optimizer=Optimizer(lr=0.5), **given)
-    case = scenario(replace(job, accumulate=1))
-    inputs = make_case(
-        filled=False, logits=rng.standard_normal((75, 10)), targets=rng.integers(0, 2, (75, 1))
-    ).inputs
-    start = make_case(filled=False, logits=np.zeros(11), targets=0).inputs["logits"]
-    named = {"features": inputs["logits"], "targets": inputs["targets"], "parameters": start}
-    return replace(case, inputs=named, job=job)
+    return case_of(
+        "train",
+        job,
+        features=rng.standard_normal((75, 10)),
+        targets=rng.integers(0, 2, (75, 1)),
+        parameters=np.zeros(11),
+    )
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -240,7 +90,7 @@ def test_policies_lie_further_apart_than_a_hundred_bounds(
     windows = [name for name in CONVENTIONS if name.startswith("window_")]
     ends = {}
     for name in windows:
-        found = truth(case, convention_of(name))["parameters"]
+        found = in_float64(case, convention_of(name))["parameters"]
         bounds = job_bounds(case, FORMATS["float32"], name)["parameters"].coarse
         ends[name] = found, bounds.reshape(found.shape)
     alike = set()
@@ -275,6 +125,13 @@ def test_parameters_are_compared_at_their_positions_after_each_step() -> None:
     whole = job_bounds(case, FORMATS["float32"], None)["parameters"].coarse.reshape(3, 5)
     few = job_bounds(replace(case, positions=(4, 1)), FORMATS["float32"], None)
     np.testing.assert_array_equal(whole[:, [4, 1]].reshape(-1), few["parameters"].coarse)
+
+
+def test_a_job_without_a_step_has_no_parameters_to_bound() -> None:
+    case = scenario(Job(batches=(4, 4, 3), accumulate=4, optimizer=OPTIMIZERS["sgd"]))
+    bounds = job_bounds(case, FORMATS["float32"], "window_by_length_carried")
+    assert (0,) == bounds["parameters"].coarse.shape
+    assert np.all(bounds["losses"].accurate > 0)
 
 
 def test_what_is_computed_with_in_a_narrow_format_is_rounded_on_the_way() -> None:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from job_factories import floats
 
-from conformance.corpus import CorpusError, load_corpus
+from conformance.corpus import CorpusError, load_corpus, load_glossary
+from conformance.fill import fill
+from conformance.grading import Grader
 from conformance.jobs import Job, Optimizer
+from conformance.model import Computed, Truth
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,6 +63,42 @@ def test_the_job_is_part_of_the_question(tmp_path: Path) -> None:
     assert 3 == len({load(tmp_path, job).sha256 for job in jobs})
 
 
+@pytest.mark.parametrize(("positions", "known"), [("", None), ("positions: [2], ", ())])
+def test_a_job_may_have_no_step(
+    tmp_path: Path, positions: str, known: tuple[int, ...] | None
+) -> None:
+    case = load(tmp_path, positions + "expected: {losses: ['1', '2'], parameters: []}")
+    assert case.expected is not None
+    (alternative,) = case.expected.alternatives
+    assert Truth((0, 3), (), known) == alternative.outputs["parameters"]
+
+
+def test_a_job_without_a_step_is_filled_and_graded(tmp_path: Path) -> None:
+    policies = ("window_by_samples", "window_by_length_carried")
+    path = tmp_path / "training.yaml"
+    keys = (
+        "id: one",
+        "about: A job.",
+        "job: {accumulate: 3}",
+        f"policies: [{', '.join(policies)}]",
+    )
+    path.write_text(HEAD + "  - " + "\n    ".join(keys) + "\n", encoding="utf-8")
+    assert fill(path, "training", load_glossary([path]))
+    (case,) = load_corpus([path]).cases
+    assert case.expected is not None
+    stepped, carried = (
+        {name: floats(truth).astype("float32") for name, truth in alternative.outputs.items()}
+        for alternative in case.expected.alternatives
+    )
+    assert [(1, 3), (0, 3)] == [found["parameters"].shape for found in (stepped, carried)]
+    answers = [stepped, carried, {**carried, "losses": 2 * carried["losses"]}]
+    verdicts = Grader("float32").grade([(case, Computed(**answer)) for answer in answers])
+    assert [*policies, None] == [
+        verdict.outputs["parameters"].policy if verdict.reason is None else None
+        for verdict in verdicts
+    ]
+
+
 def test_a_prediction_takes_no_more_than_it_needs(tmp_path: Path) -> None:
     path = tmp_path / "prediction.yaml"
     head = HEAD.replace("operation: train", "operation: predict")
@@ -86,6 +126,17 @@ def test_a_prediction_takes_no_more_than_it_needs(tmp_path: Path) -> None:
         ("job: {optimizer: {name: sgd}}", "job.optimizer: Object missing required field `lr`"),
         ("job: {optimizer: {lr: -0.1}}", "job.optimizer.lr: Expected `float` > 0"),
         ("job: {optimizer: {lr: 1e999}}", "job.optimizer.lr: Expected `float` <= 1"),
+        (
+            "job: {optimizer: {lr: 1, nesterov: true}}",
+            "job.optimizer.nesterov: it needs a momentum",
+        ),
+        ("job: {optimizer: {lr: 1, eps: 1}}", "job.optimizer.eps: sgd has none"),
+        (
+            "job: {optimizer: {name: adam, lr: 1, momentum: 0.5}}",
+            "job.optimizer.momentum: adam has none",
+        ),
+        ("job: {batches: [1, 2], shuffle: 1}", "job.shuffle: it takes batches of one size"),
+        ("job: {shards: [[2], [1]], shuffle: 1}", "job.shuffle: it takes batches of one size"),
         ("job: {views: [sideways]}", "job.views[0]: Invalid enum value 'sideways'"),
         ("outputs: [validated]", "job: validated needs a validation"),
         ("outputs: [loss]", "outputs[0]: 'loss' should be one of losses, parameters"),
@@ -103,6 +154,14 @@ def test_a_prediction_takes_no_more_than_it_needs(tmp_path: Path) -> None:
         (
             "expected: {losses: ['1', '2'], parameters: [['1', '2']]}",
             "expected.parameters: its shape is (1, 2), not 3 for each step; run `fill`",
+        ),
+        (
+            (
+                "policies: [window_by_samples, window_by_length_carried], expected: {any_of: ["
+                "{policy: window_by_samples, losses: ['1', '2'], parameters: []}, "
+                "{policy: window_by_length_carried, losses: ['1', '2']}]}"
+            ),
+            "expected.any_of[1]: parameters: not what the case asks for; run `fill`",
         ),
     ],
 )

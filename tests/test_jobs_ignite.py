@@ -70,6 +70,14 @@ def test_a_short_window_is_carried_into_the_next_epoch_and_dropped_at_the_end(
     np.testing.assert_allclose(answer["parameters"], parameters, rtol=1e-11)
 
 
+def test_a_window_that_is_never_full_takes_no_step():
+    answer = train(ask(accumulate=11, outputs=("losses", "parameters"))).outputs
+
+    # That no step is due is Ignite's own policy; another trainer would have taken one.
+    assert ((10,), (0, 5)) == (answer["losses"].shape, answer["parameters"].shape)
+    assert 1 == len(loop.train(ask(accumulate=11)).outputs["parameters"])
+
+
 def test_the_loss_logged_is_a_running_average_over_all_epochs():
     question = ask(dtype="float64", epochs=2, outputs=("losses", "logged"))
     answer = train(question).outputs

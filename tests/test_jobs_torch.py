@@ -254,18 +254,21 @@ def test_a_squeezed_prediction_has_one_dimension():
     assert ((75,), (75,)) == (answer["predicted"].shape, answer["decisions"].shape)
 
 
-@pytest.mark.parametrize(("batches", "steps"), [(3, 2), (2, 2), (0, 0)])
-def test_a_run_of_another_length_is_refused(batches, steps):
+@pytest.mark.parametrize(
+    ("done", "due"), [((3, 2), (2, 2)), ((2, 2), (2, 1)), ((2, 0), (2, 1)), ((0, 0), (0, 0))]
+)
+def test_a_run_of_another_length_or_of_none_is_refused(done, due):
+    (batches, steps), (batches_due, steps_due) = done, due
     record = parts.Record()
     record.losses = [0.5] * batches
     record.parameters = [np.zeros(1)] * steps
 
     with pytest.raises(RuntimeError, match=f"it took {steps} steps over {batches} batches"):
-        record.check("it", batches=2 if batches else 0, steps=1 if batches else 0)
+        record.check("it", batches=batches_due, steps=steps_due)
 
 
 def test_what_is_taken_are_options_of_jobs():
-    assert OPTIONS < ALL
+    assert OPTIONS < ALL | {"processes"}
     assert Job().options <= OPTIONS
 
 

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 import torch
 from factories import array
-from test_job_bounds import MODELS, OPTIMIZERS, question, scenario, torch_loop, truth
+from job_loops import MODELS, OPTIMIZERS, in_float64, scenario, torch_loop, values_of
 
 from conformance import loops
-from conformance.adapters.jobs import numpy as reference
 from conformance.jobs import (
     DEFINITION,
     Convention,
@@ -30,7 +29,7 @@ SGD = OPTIMIZERS["sgd"]
 @pytest.mark.parametrize("model", MODELS)
 def test_a_trajectory_is_that_of_pytorch(model: str, optimizer: str) -> None:
     case = scenario(replace(MODELS[model], optimizer=OPTIMIZERS[optimizer]))
-    expected, actual = torch_loop(case, torch.float64), truth(case)
+    expected, actual = torch_loop(case, torch.float64), in_float64(case)
     np.testing.assert_allclose(actual["losses"], expected["losses"], rtol=1e-11)
     np.testing.assert_allclose(actual["parameters"], expected["parameters"], atol=1e-11)
 
@@ -40,7 +39,7 @@ def test_weights_go_into_the_loss_as_pytorch_s_arguments(reduction: str) -> None
     job = Job(classes=3, batches=(4, 4, 3), optimizer=Optimizer(lr=0.125))
     weights = {"weight": [0.5, 2, 1], "pos_weight": [3, 0.25, 1]}
     case = scenario(job, reduction=reduction, **weights)
-    expected, actual = torch_loop(case, torch.float64), truth(case)
+    expected, actual = torch_loop(case, torch.float64), in_float64(case)
     np.testing.assert_allclose(actual["losses"], expected["losses"], rtol=1e-12)
     np.testing.assert_allclose(actual["parameters"], expected["parameters"], atol=1e-12)
 
@@ -48,7 +47,7 @@ def test_weights_go_into_the_loss_as_pytorch_s_arguments(reduction: str) -> None
 def moves(case: Case, convention: Convention) -> Any:
     """By how much each step changes the parameters."""
     start = np.asarray(case.inputs["parameters"].values)
-    return np.diff(np.vstack([start, truth(case, convention)["parameters"]]), axis=0)
+    return np.diff(np.vstack([start, in_float64(case, convention)["parameters"]]), axis=0)
 
 
 WINDOWED = Job(batches=(3, 3, 3, 2), epochs=2, accumulate=3, optimizer=SGD)
@@ -57,6 +56,17 @@ WINDOWED = Job(batches=(3, 3, 3, 2), epochs=2, accumulate=3, optimizer=SGD)
 @pytest.mark.parametrize(("tail", "steps"), [("stepped", 4), ("carried", 2), ("dropped", 2)])
 def test_a_tail_takes_the_steps_that_its_convention_says(tail: Any, steps: int) -> None:
     assert steps == len(moves(scenario(WINDOWED), replace(DEFINITION, tail=tail)))
+
+
+def test_a_window_that_is_never_full_takes_no_step_where_it_is_not_stepped() -> None:
+    case = scenario(replace(WINDOWED, epochs=1, accumulate=5))
+    found = {
+        tail: in_float64(case, replace(DEFINITION, tail=tail))
+        for tail in ("stepped", "carried", "dropped")
+    }
+    shapes = {tail: outputs["parameters"].shape for tail, outputs in found.items()}
+    assert {"stepped": (1, 5), "carried": (0, 5), "dropped": (0, 5)} == shapes
+    assert all((4,) == outputs["losses"].shape for outputs in found.values())
 
 
 def test_a_carried_tail_begins_the_window_of_the_next_epoch() -> None:
@@ -86,11 +96,6 @@ def parts_of(case: Case, parameters: Any) -> list[Any]:
         job = replace(alone, batches=(count,))
         found.append(moves(replace(start, inputs=inputs, job=job), DEFINITION)[0])
     return found
-
-
-def values_of(case: Case, name: str) -> Any:
-    given = case.inputs[name]
-    return np.asarray(given.values).reshape(given.shape)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +140,7 @@ def test_processes_by_samples_are_one_process_with_all_samples() -> None:
     order = [0, 1, 2, 3, 7, 8, 4, 5, 6, 9, 10]
     one = {name: array(values_of(case, name)[order]) for name in ("features", "targets")}
     whole = replace(case, inputs={**case.inputs, **one}, job=Job(batches=(6, 5), optimizer=SGD))
-    expected, actual = truth(whole), truth(case)
+    expected, actual = in_float64(whole), in_float64(case)
     np.testing.assert_allclose(actual["parameters"], expected["parameters"], atol=1e-14)
     assert (2, 2) == actual["losses"].shape
     joined = actual["losses"].T @ [4 / 6, 2 / 6]
@@ -145,13 +150,13 @@ def test_processes_by_samples_are_one_process_with_all_samples() -> None:
 def test_equal_processes_average_their_gradients() -> None:
     case = scenario(SHARDED)
     first, second = (
-        truth(replace(case, inputs={**case.inputs, **rows(case, part)}, job=job), DEFINITION)
+        in_float64(replace(case, inputs={**case.inputs, **rows(case, part)}, job=job), DEFINITION)
         for part, job in (
             (slice(0, 7), Job(batches=(4, 3), optimizer=SGD)),
             (slice(7, 11), Job(batches=(2, 2), optimizer=SGD)),
         )
     )
-    actual = truth(case, replace(DEFINITION, ranks="equal"))
+    actual = in_float64(case, replace(DEFINITION, ranks="equal"))
     expected = (first["parameters"][0] + second["parameters"][0]) / 2
     np.testing.assert_allclose(actual["parameters"][0], expected, atol=1e-14)
 
@@ -180,9 +185,9 @@ def test_a_sampler_deals_samples_out_in_turn_and_fills_up_from_the_start() -> No
 )
 def test_an_epoch_combines_the_losses_of_its_batches(convention: Any, combine: Any) -> None:
     frozen = scenario(Job(batches=(4, 4, 3), optimizer=Optimizer(lr=1e-300)))
-    trained = truth(frozen, convention)
+    trained = in_float64(frozen, convention)
     expected = combine(trained["losses"])
-    evaluated = truth(scenario(Job(batches=(4, 4, 3)), operation="evaluate"), convention)
+    evaluated = in_float64(scenario(Job(batches=(4, 4, 3)), operation="evaluate"), convention)
     assert expected == pytest.approx(evaluated["epoch_loss"], rel=1e-14)
     np.testing.assert_allclose(trained["logged"], [expected], rtol=1e-14)
 
@@ -191,7 +196,9 @@ def test_at_once_a_sum_is_the_sum_of_all() -> None:
     case = scenario(Job(batches=(4, 4, 3)), operation="evaluate", reduction="sum")
     mean = scenario(Job(batches=(4, 4, 3)), operation="evaluate")
     at_once = replace(DEFINITION, epoch="at_once")
-    assert 11 * truth(mean)["epoch_loss"] == pytest.approx(truth(case, at_once)["epoch_loss"])
+    assert 11 * in_float64(mean)["epoch_loss"] == pytest.approx(
+        in_float64(case, at_once)["epoch_loss"]
+    )
 
 
 @pytest.mark.parametrize("ranks", ["samples", "equal", "own"])
@@ -199,7 +206,7 @@ def test_processes_report_what_their_convention_says(ranks: Any) -> None:
     job = Job(shards=((4, 3), (2, 2)))
     full = scenario(job, operation="evaluate")
     parts = [
-        truth(replace(full, inputs={**full.inputs, **rows(full, part)}, job=Job(batches=own)))
+        in_float64(replace(full, inputs={**full.inputs, **rows(full, part)}, job=Job(batches=own)))
         for part, own in ((slice(0, 7), (4, 3)), (slice(7, 11), (2, 2)))
     ]
     first, second = (float(part["epoch_loss"]) for part in parts)
@@ -208,7 +215,7 @@ def test_processes_report_what_their_convention_says(ranks: Any) -> None:
         "equal": [(first + second) / 2] * 2,
         "own": [first, second],
     }[ranks]
-    actual = truth(full, replace(DEFINITION, ranks=ranks))["epoch_loss"]
+    actual = in_float64(full, replace(DEFINITION, ranks=ranks))["epoch_loss"]
     np.testing.assert_allclose(actual, expected, rtol=1e-14)
 
 
@@ -225,39 +232,36 @@ def test_dropout_of_everything_leaves_the_bias() -> None:
 
 def test_a_refit_goes_on_where_training_ended() -> None:
     job = Job(batches=(4, 4, 3), optimizer=SGD)
-    twice = truth(scenario(replace(job, epochs=2)))
-    again = truth(scenario(replace(job, refit=True)))
+    twice = in_float64(scenario(replace(job, epochs=2)))
+    again = in_float64(scenario(replace(job, refit=True)))
     np.testing.assert_array_equal(again["parameters"], twice["parameters"])
-    nothing = truth(scenario(replace(job, refit=True)), replace(DEFINITION, refits=False))
+    nothing = in_float64(scenario(replace(job, refit=True)), replace(DEFINITION, refits=False))
     np.testing.assert_array_equal(nothing["parameters"], twice["parameters"][:3])
 
 
 def test_validation_counts_batches_of_every_epoch_and_those_before() -> None:
     case = scenario(Job(batches=(11,), epochs=3, validation=4, optimizer=SGD))
-    assert 12 == truth(case)["validated"]
-    assert 14 == truth(case, replace(DEFINITION, sanity=2))["validated"]
+    assert 12 == in_float64(case)["validated"]
+    assert 14 == in_float64(case, replace(DEFINITION, sanity=2))["validated"]
 
 
-@pytest.mark.parametrize("change", [{"squeeze": "last"}, {"squeeze": "all"}])
-def test_squeezing_changes_shapes_only(change: Any) -> None:
-    case = scenario(Job(batches=(4, 4, 3), optimizer=SGD))
-    flat = replace(case, job=replace(case.job, **change))
-    targets = array(values_of(case, "targets").reshape(-1))
-    squeezed = replace(flat, inputs={**case.inputs, "targets": targets})
-    np.testing.assert_array_equal(truth(squeezed)["parameters"], truth(case)["parameters"])
+@pytest.mark.parametrize("squeeze", ["last", "all"])
+def test_squeezing_changes_shapes_only(squeeze: Any) -> None:
+    job = Job(batches=(4, 4, 3), optimizer=SGD)
+    expected, actual = (in_float64(scenario(replace(job, squeeze=s))) for s in (None, squeeze))
+    np.testing.assert_array_equal(actual["parameters"], expected["parameters"])
 
 
 def test_a_batch_of_one_does_not_survive_squeezing_everything() -> None:
     case = scenario(Job(batches=(10, 1), squeeze="all", optimizer=SGD))
-    targets = array(values_of(case, "targets").reshape(-1))
     with pytest.raises(ValueError, match=r"targets have shape \(1,\), not \(\)"):
-        truth(replace(case, inputs={**case.inputs, "targets": targets}))
+        in_float64(case)
 
 
 def test_classes_first_changes_nothing_that_is_counted_by_samples() -> None:
     case = scenario(Job(classes=3, batches=(4, 4, 3), optimizer=SGD))
     first = replace(case, job=replace(case.job, classes_first=True))
-    expected, actual = truth(case), truth(first)
+    expected, actual = in_float64(case), in_float64(first)
     np.testing.assert_allclose(actual["parameters"], expected["parameters"], atol=1e-14)
     np.testing.assert_allclose(actual["logged"], expected["logged"], atol=1e-14)
 
@@ -270,11 +274,11 @@ def test_a_prediction_averages_probabilities_or_logits_of_its_views() -> None:
     for seen in (images, images[..., ::-1], images[:, :, ::-1]):
         inputs = {**case.inputs, "features": array(seen)}
         alone = replace(case, inputs=inputs, job=replace(conv, views=("identity",)))
-        predicted = truth(alone)["predicted"]
+        predicted = in_float64(alone)["predicted"]
         logits.append(np.log(predicted) - np.log1p(-predicted))
     probabilities = np.mean([1 / (1 + np.exp(-each)) for each in logits], axis=0)
-    np.testing.assert_allclose(truth(case)["predicted"], probabilities, rtol=1e-13)
-    by_logits = truth(case, replace(DEFINITION, views="logits"))["predicted"]
+    np.testing.assert_allclose(in_float64(case)["predicted"], probabilities, rtol=1e-13)
+    by_logits = in_float64(case, replace(DEFINITION, views="logits"))["predicted"]
     np.testing.assert_allclose(by_logits, 1 / (1 + np.exp(-np.mean(logits, axis=0))), rtol=1e-13)
     assert np.abs(by_logits - probabilities).max() > 1e-6
 
@@ -282,55 +286,11 @@ def test_a_prediction_averages_probabilities_or_logits_of_its_views() -> None:
 @pytest.mark.parametrize("positive", [False, True])
 def test_a_half_is_decided_as_the_convention_says(positive: bool) -> None:
     case = scenario(Job(batches=(11,)), operation="predict", parameters=np.zeros(5))
-    found = truth(case, replace(DEFINITION, half_is_positive=positive))
+    found = in_float64(case, replace(DEFINITION, half_is_positive=positive))
     assert {0.5} == set(found["predicted"].reshape(-1).tolist())
     assert {positive} == set(found["decisions"].reshape(-1).tolist())
 
 
-def test_the_reference_adapter_does_not_drift_with_validation() -> None:
-    job = Job(batches=(4, 4, 3), epochs=2, validation=3, optimizer=SGD)
-    case = replace(scenario(job), outputs=("validated", "drift"))
-    answer = reference.train(question(case, "float32")).outputs
-    assert (6, np.int64) == (answer["validated"], answer["validated"].dtype)
-    assert (0.0, np.float32) == (answer["drift"], answer["drift"].dtype)
-
-
-def test_the_reference_adapter_evaluates_and_predicts() -> None:
-    evaluated = reference.evaluate(
-        question(scenario(MODELS["mlp"], operation="evaluate"), "float16")
-    )
-    assert ((), np.float16) == (
-        evaluated.outputs["epoch_loss"].shape,
-        evaluated.outputs["epoch_loss"].dtype,
-    )
-    predicted = reference.predict(question(scenario(MODELS["mlp"], operation="predict"), "float32"))
-    assert (11, 1) == predicted.outputs["predicted"].shape
-    assert np.bool_ == predicted.outputs["decisions"].dtype
-
-
 def test_training_needs_an_optimizer() -> None:
     with pytest.raises(ValueError, match="without an optimizer"):
-        truth(scenario(Job(batches=(11,))))
-
-
-def test_a_batch_of_one_squeezed_away_has_no_loss_and_no_place() -> None:
-    squeezed = Job(batches=(10, 1), squeeze="all")
-    case = scenario(squeezed, operation="evaluate")
-    targets = array(values_of(case, "targets").reshape(-1))
-    case = replace(case, inputs={**case.inputs, "targets": targets})
-    with pytest.raises(ValueError, match="targets have shape"):
-        reference.evaluate(question(case, "float32"))
-    with pytest.raises(ValueError, match="same number of dimensions"):
-        reference.predict(question(replace(case, operation="predict"), "float32"))
-
-
-def test_the_reference_adapter_refuses_what_is_no_loss() -> None:
-    job = Job(model="linear_sigmoid", batches=(11,), optimizer=SGD)
-    with pytest.raises(ValueError, match="a mean or a sum, not 'none'"):
-        reference.train(question(scenario(job, reduction="none"), "float32"))
-    case = scenario(job)
-    labels = array(np.full((11, 1), 7.0))
-    with pytest.raises(ValueError, match=r"targets must be in \[0, 1\]"):
-        reference.train(
-            question(replace(case, inputs={**case.inputs, "targets": labels}), "float32")
-        )
+        in_float64(scenario(Job(batches=(11,))))

@@ -167,6 +167,7 @@ def test_a_sentence_for_the_user_stays_one() -> None:
     [
         ("differ", "the processes do not have the same parameters"),
         ("differ_in_shape", "the processes have losses of the shapes [(1,), (2,)]"),
+        ("differ_in_outputs", "the processes have the outputs [['logged', 'losses'], ['losses']]"),
         ("is_nowhere", "AttributeError: module 'rank_actions' has no attribute 'is_nowhere'"),
     ],
 )

@@ -2,143 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
 import pytest
-from report_data import run
-from report_jobs import CARRIED, EPOCH, SHORT, STEPPED, follows
-from report_runs import HOSTILE, hostile, many, realistic
-
-from conformance.glossary import Explanation, Glossary
-from conformance.report import write_report
+from browsing import a_browser, a_page  # noqa: F401 - the fixtures "browser" and "page"
+from report_runs import HOSTILE
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.select import Select
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from conformance.model import Case
-    from conformance.results import Run
-
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-if not (CHROMIUM and DRIVER) and not os.environ.get("BCE_CONFORMANCE_REQUIRE_BROWSER"):
-    pytest.skip("chromium and chromedriver are not installed", allow_module_level=True)
-
-from selenium import webdriver  # noqa: E402 - only where there is a browser to drive
-from selenium.webdriver.chrome.service import Service  # noqa: E402
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.common.keys import Keys  # noqa: E402
-from selenium.webdriver.support.select import Select  # noqa: E402
-from selenium.webdriver.support.wait import WebDriverWait  # noqa: E402
+    from browsing import Page
 
 CASE = "logits/negative_tail/minus_40_t0"
-
-
-class Page:
-    """One browser, with the addresses of the reports."""
-
-    def __init__(self, driver: webdriver.Chrome, addresses: dict[str, str]) -> None:
-        self.driver = driver
-        self.addresses = addresses
-
-    def open(self, name: str = "realistic", hash_: str = "") -> None:
-        # A new address that differs in its hash alone would not load the page anew.
-        self.driver.get("about:blank")
-        self.driver.get(self.addresses[name] + hash_)
-        self.until("return document.documentElement.classList.contains('ready')")
-
-    def until(self, script: str) -> None:
-        WebDriverWait(self.driver, 10, 0.02).until(lambda driver: driver.execute_script(script))
-
-    def run(self, script: str, *arguments: Any) -> Any:
-        return self.driver.execute_script(script, *arguments)
-
-    def one(self, selector: str) -> Any:
-        return self.driver.find_element(By.CSS_SELECTOR, selector)
-
-    def texts(self, selector: str) -> list[str]:
-        found = "return [...document.querySelectorAll(arguments[0])].map((e) => e.textContent)"
-        texts: list[str] = self.run(found, selector)
-        return texts
-
-    @property
-    def hash(self) -> str:
-        return urlsplit(self.driver.current_url).fragment
-
-
-EXPLAINED = Explanation(
-    f"It means {HOSTILE}.", "It matters.", ["javascript:alert(1)", "https://example.org/"]
-)
-
-
-def trainers() -> tuple[list[Run], list[Case]]:
-    """A run of three trainers, of which one is wrong."""
-    results = [
-        follows(SHORT, "ignite", CARRIED),
-        follows(SHORT, "lightning", STEPPED),
-        follows(SHORT, "torch", STEPPED, off=0.125),
-        follows(EPOCH, "ignite", "epoch_by_samples"),
-        follows(EPOCH, "lightning", "epoch_by_samples"),
-        follows(EPOCH, "torch", "epoch_by_batches"),
-    ]
-    return [run(results)], [SHORT, EPOCH]
-
-
-@pytest.fixture(scope="module")
-def addresses(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    folder = tmp_path_factory.mktemp("reports")
-    reports = {"realistic": realistic(), "hostile": hostile(), "many": many(20_000)}
-    reports["trainers"] = trainers()
-    for name, (runs, cases) in reports.items():
-        words = {flag: EXPLAINED for case in cases for flag in case.flags}
-        policies = {policy: EXPLAINED for case in cases for policy in case.policies}
-        write_report(runs, cases, folder / f"{name}.html", Glossary(words, policies))
-    return {name: (folder / f"{name}.html").as_uri() for name in reports}
-
-
-@pytest.fixture(scope="module")
-def browser(addresses: dict[str, str]) -> Iterator[Page]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM or ""
-    for argument in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-quic",
-        "--disable-sync",
-        "--no-first-run",
-        "--window-size=1280,900",
-    ):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options, Service(DRIVER))
-    yield Page(driver, addresses)
-    driver.quit()
-
-
-@pytest.fixture
-def page(browser: Page) -> Iterator[Page]:
-    """The browser; whatever a test does, nothing may be logged or leave the page."""
-    for log in ("browser", "performance"):
-        browser.driver.get_log(log)
-    yield browser
-    assert [] == browser.driver.get_log("browser")
-    messages = [
-        json.loads(entry["message"])["message"] for entry in browser.driver.get_log("performance")
-    ]
-    requested = [
-        message["params"]["request"]["url"]
-        for message in messages
-        if message["method"] == "Network.requestWillBeSent"
-    ]
-    assert {"file"} >= {urlsplit(url).scheme for url in requested} - {"data", "about"}
-    assert set(browser.addresses.values()) >= {
-        url.partition("#")[0] for url in requested if url.startswith("file")
-    }
 
 
 def test_a_flag_opens_to_its_explanation(page: Page) -> None:
@@ -322,50 +197,6 @@ def test_the_theme_switch_changes_the_colours(page: Page) -> None:
         colours.add(page.run("return getComputedStyle(document.documentElement).backgroundColor"))
         page.one("#theme").click()
     assert {"rgb(253, 253, 251)", "rgb(22, 23, 24)"} == colours
-
-
-def test_another_move_between_trainers_tells_other_changes(page: Page) -> None:
-    page.open("trainers")
-    [change] = page.texts("#move-changes .change")
-    assert f"{CARRIED} → {STEPPED}" in change
-    for name, trainer in (("from", "lightning"), ("to", "torch")):
-        Select(page.one(f"#move-{name}")).select_by_visible_text(trainer)
-    assert ["2 things:"] == page.texts("#move-count")
-    window, epoch = page.texts("#move-changes .change")
-    assert f"{STEPPED} → wrong" in window
-    assert "epoch_by_samples → epoch_by_batches" in epoch
-
-
-def test_a_policy_is_explained_where_it_is_focused(page: Page) -> None:
-    page.open("trainers")
-    page.run("document.querySelector('.policies .term').focus()")
-    assert page.texts("#term-tip")[0].startswith(f"It means {HOSTILE}.")
-    assert page.one("#term-tip").is_displayed()
-    page.one(".policies .term").send_keys(Keys.ESCAPE)
-    assert not page.one("#term-tip").is_displayed()
-
-
-def test_a_scenario_tells_its_job_and_each_trainers_policy_and_error(page: Page) -> None:
-    page.open("trainers", f"#case={SHORT.id}")
-    page.until("return document.getElementById('panel').open")
-    assert "trains a model: linear; 1 output" in page.one("#panel .facts").text
-    assert ["", "", "grade", "policy", "error / allowed", ""] == page.texts(".statuses thead th")
-    ignite, lightning, torch = page.texts(".statuses tbody tr")
-    assert CARRIED in ignite
-    assert STEPPED in lightning
-    assert f"none; nearest {STEPPED}" in torch
-    assert ["losses", "parameters"] == page.texts(".answers details > summary")
-
-
-@pytest.mark.parametrize("name", ["realistic", "trainers"])
-def test_a_narrow_page_does_not_scroll_sideways(page: Page, name: str) -> None:
-    size = {"width": 380, "height": 800, "deviceScaleFactor": 1, "mobile": True}
-    page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    try:
-        page.open(name)
-        assert 380 >= page.run("return document.documentElement.scrollWidth")
-    finally:
-        page.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 @pytest.mark.parametrize("hash_", ["", "#case=" + HOSTILE, "#adapter=" + HOSTILE])

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from report_jobs import CARRIED, REFIT, SAMPLES, SHORT, STEPPED, WINDOWS, follows, joined
+from report_jobs import CARRIED, PLAIN, REFIT, SAMPLES, SHORT, STEPPED, WINDOWS, follows, joined
 
 from conformance.report.differences import show_differences
 from conformance.report.pictures import draw
@@ -65,3 +65,22 @@ def test_numbers_that_are_none_are_left_out_of_a_picture() -> None:
     [picture] = show_differences(trainers, evidence)[0].pictures
     assert "nan" not in "".join(item.path for item in picture.drawn)
     assert [2, 0] == [len(item.marks) for item in picture.drawn[2:]]
+
+
+def test_a_wrong_answer_to_the_one_truth_is_drawn_off_it() -> None:
+    results = [follows(PLAIN, "torch", None), follows(PLAIN, "ignite", None, off=0.5)]
+    results += [follows(PLAIN, "lightning", None, off=0.5)]
+    trainers, evidence = joined(results, [PLAIN])
+    [picture] = show_differences(trainers, evidence)[0].pictures
+    right, wrong = picture.scene.curves
+    assert [0, 0] == [round(value, 3) for value in right.values.tolist()]
+    assert [0.5, 0.5] == [round(value, 3) for value in wrong.values.tolist()]
+    assert ["torch"] == [evidence.named(subject) for subject in right.subjects]
+    assert ("ignite", "lightning") == picture.drawn[1].names
+    assert "off the truth by 0.5" == picture.drawn[1].off
+
+
+def test_the_truth_is_drawn_where_nobody_is_right() -> None:
+    trainers, evidence = joined([follows(PLAIN, "torch", None, off=0.5)], [PLAIN])
+    [picture] = show_differences(trainers, evidence)[0].pictures
+    assert [(), ("torch",)] == [item.names for item in picture.drawn]

@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 
     from conformance.model import Case
 
-NEEDED = {"torch": "torch", "ignite": "ignite", "lightning": "pytorch_lightning"}
+NEEDED = {
+    "torch": "torch",
+    "ignite": "ignite",
+    "lightning": "pytorch_lightning",
+    "fabric": "lightning_fabric",
+    "accelerate": "accelerate",
+}
+LOOPS = ("torch", "fabric", "accelerate")
+"""Those that leave the loop, and so the mean over an epoch, to their user."""
 POLICIES = ("window_by_samples", "window_by_length_stepped", "window_by_length_carried")
 WINDOW = scenario(
     "training/window/short",
@@ -38,6 +46,12 @@ EPOCH = scenario(
     operation="evaluate",
     policies=("epoch_by_samples", "epoch_by_batches"),
 )
+UNEVEN = scenario(
+    "evaluation/epoch/uneven",
+    Job(batches=(3, 3, 1)),
+    operation="evaluate",
+    policies=("epoch_by_samples", "epoch_by_batches"),
+)
 VIEWS = scenario(
     "prediction/views/flip",
     Job(batches=(4, 3), views=("identity", "flip_last")),
@@ -53,15 +67,14 @@ SQUEEZED = scenario(
     parameters=[0.25, -0.5] * 11 + [0.125],
 )
 FOLLOWED = {
-    ("torch", WINDOW.id): "window_by_length_stepped",
+    **{(adapter, WINDOW.id): "window_by_length_stepped" for adapter in (*LOOPS, "lightning")},
     ("ignite", WINDOW.id): "window_by_length_carried",
-    ("lightning", WINDOW.id): "window_by_length_stepped",
-    ("torch", LOGGED.id): "epoch_by_batches",
+    **{(adapter, LOGGED.id): "epoch_by_batches" for adapter in LOOPS},
     ("ignite", LOGGED.id): "epoch_running_098",
     ("lightning", LOGGED.id): "epoch_by_samples",
-    ("torch", EPOCH.id): "epoch_by_batches",
-    ("ignite", EPOCH.id): "epoch_by_batches",
+    **{(adapter, EPOCH.id): "epoch_by_batches" for adapter in ("torch", "fabric", "ignite")},
     ("lightning", EPOCH.id): "epoch_by_samples",
+    **{(adapter, UNEVEN.id): "epoch_by_batches" for adapter in ("torch", "fabric")},
 }
 """What each does by default: Ignite counts labels laid out [classes, batch] by their classes."""
 
@@ -96,9 +109,13 @@ def test_scripts_do_in_a_fresh_process_what_their_trainer_is_known_for(
 ) -> None:
     if importlib.util.find_spec(NEEDED[adapter]) is None:
         pytest.skip(f"{NEEDED[adapter]} is not installed")
-    cases = [WINDOW, LOGGED, EPOCH, VIEWS]
-    # Ignite's own trainer has no place to clip gradients.
-    cases += [] if adapter == "ignite" else [SQUEEZED]
+    # Ignite's own trainer has no place to clip, and Accelerate gathers along samples.
+    lacking = {"ignite": [SQUEEZED], "accelerate": [EPOCH]}.get(adapter, [])
+    cases = [WINDOW, LOGGED, EPOCH, UNEVEN, VIEWS, SQUEEZED]
+    assert lacking == [
+        asked for asked in cases if trainer_snippet(asked, adapter, "float64") is None
+    ]
+    cases = [asked for asked in cases if asked not in lacking]
     paths = [tmp_path / f"script_{index}.py" for index in range(len(cases))]
     for asked, path in zip(cases, paths, strict=True):
         path.write_text(source(asked, adapter), encoding="utf-8")
@@ -118,6 +135,8 @@ def test_scripts_do_in_a_fresh_process_what_their_trainer_is_known_for(
     ("adapter", "family", "expected"),
     [
         ("torch", "window", ["(loss / 3).backward()", "optimizer.step()"]),
+        ("fabric", "window", ["fabric.backward(loss / 3)", "optimizer.step()"]),
+        ("accelerate", "window", ["gradient_accumulation_steps=3", "accelerator.backward(loss)"]),
         ("ignite", "window", ["gradient_accumulation_steps=3"]),
         ("lightning", "window", ["accumulate_grad_batches=3"]),
         ("lightning", "epoch", ['self.log("loss", loss, on_step=False, on_epoch=True)']),
@@ -156,11 +175,22 @@ def options() -> list[Any]:
     ]
 
 
+UNWORDED = {
+    "torch": {"refit", "trainer_arguments"},
+    "ignite": {"clip_norm", "trainer_arguments"},
+    "lightning": set(),
+    "fabric": {"refit", "trainer_arguments"},
+    "accelerate": {"refit", "trainer_arguments", "64-true"},
+}
+
+
 @pytest.mark.parametrize(("job", "operation", "adapter"), options())
-def test_every_option_makes_a_script_that_is_python(job: Job, operation: str, adapter: str) -> None:
+def test_every_option_makes_a_script_that_is_python_or_none(
+    job: Job, operation: str, adapter: str
+) -> None:
     asked = dataclasses.replace(WINDOW, job=job, operation=operation)
     snippet = trainer_snippet(asked, adapter, "float32")
-    if job.trainer_arguments and adapter != "lightning":
+    if UNWORDED[adapter] & {*job.options, job.precision}:
         assert snippet is None
         return
     assert snippet is not None

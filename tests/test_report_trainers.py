@@ -30,10 +30,13 @@ from report_jobs import (
 from report_runs import HOSTILE
 
 from conformance.glossary import Explanation, Glossary
-from conformance.jobs import Job, Optimizer
+from conformance.jobs import CONVENTIONS, Job, Optimizer
+from conformance.model import REFUSE
 from conformance.report import render_report
 from conformance.report.followed import fewest
 from conformance.report.job_words import job_words
+from conformance.report.moves import first_move, move
+from conformance.report.policy_words import policy_words
 from conformance.report.trajectories import scenes
 
 if TYPE_CHECKING:
@@ -104,7 +107,7 @@ def test_policies_of_one_truth_are_told_apart_by_their_precision() -> None:
     ]
     [scene] = scenes(trainers, row)
     assert "the truth" == scene.less
-    assert "bf16-mixed" == row.setting
+    assert ("Precision bf16-mixed", "training") == (row.title, row.setting)
     last = [float(curve.values[-1]) for curve in scene.curves]
     assert [pytest.approx(0, abs=1e-7), pytest.approx(1e-4, rel=1e-2)] == last
 
@@ -147,8 +150,9 @@ def test_what_was_not_run_is_told_with_its_reason_and_not_compared() -> None:
     trainers, _ = joined(results, [SHORT, EPOCH])
     cell = trainers.rows[0].cells[0]
     assert ((), 1, reason) == (cell.names, cell.absent, cell.reason)
-    move = trainers.move(0, 1)
-    assert ((1,), (0,)) == (move.changes, move.untold)
+    found = move(trainers, 0, 1)
+    assert [(trainers.rows[1],)] == [change.rows for change in found.changes]
+    assert (trainers.rows[0],) == found.untold
     assert reason in page_of(results, [SHORT, EPOCH])
 
 
@@ -158,15 +162,52 @@ def test_the_first_move_told_is_from_ignite_to_lightning() -> None:
         for adapter, policy in (("ignite", CARRIED), ("lightning", STEPPED), ("numpy", SAMPLES))
     ]
     trainers, _ = joined(results, [SHORT])
-    move = trainers.first_move()
-    assert move is not None
+    found = first_move(trainers)
+    assert found is not None
     assert ("ignite", "lightning") == (
-        trainers.subjects[move.one].adapter,
-        trainers.subjects[move.other].adapter,
+        trainers.subjects[found.one].adapter,
+        trainers.subjects[found.other].adapter,
     )
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", page_of(results, [SHORT])))
     assert "changes 1 thing:" in text
-    assert f"{CARRIED} → {STEPPED}" in text
+    assert f"{policy_words(CARRIED)} → {policy_words(STEPPED)}" in text
+
+
+def test_a_move_tells_alike_changes_once_and_what_one_alone_has_wrong() -> None:
+    other = dataclasses.replace(MIXED, job=dataclasses.replace(MIXED.job, precision="16-mixed"))
+    other = dataclasses.replace(other, id="training/precision/half", sha256="1")
+    results = [follows(item, "ignite", "computed_in_float32") for item in (MIXED, other)]
+    results += [follows(item, "torch", "computed_in_bfloat16", off=1e-4) for item in (MIXED, other)]
+    results += [follows(PLAIN, "torch", None), follows(PLAIN, "torch", None, "float64", off=1.0)]
+    results += [follows(PLAIN, "ignite", None)]
+    trainers, _ = joined(results, [MIXED, other, PLAIN])
+    found = move(trainers, 0, 1)
+    assert [("Precision 16-mixed: training",), ("Precision bf16-mixed: training",)] == [
+        tuple(row.name for row in change.rows) for change in found.changes
+    ]
+    # What 16-mixed becomes is not float16 with either; bf16-mixed is what it says with one.
+    assert "computes in bfloat16, not in float16" == found.changes[0].theirs[0][1]
+    assert "computes in bfloat16" == found.changes[1].theirs[0][1]
+    [(column, reason)] = found.flaws
+    assert (1, PLAIN.id, 1) == (column, reason.case, reason.cases)
+    assert () == move(trainers, 1, 1).flaws
+
+
+def test_the_page_says_plainly_where_a_precision_is_not_what_it_is_called() -> None:
+    half = dataclasses.replace(MIXED, job=dataclasses.replace(MIXED.job, precision="16-mixed"))
+    results = [
+        follows(half, "accelerate", "computed_in_float32"),
+        follows(half, "lightning", "computed_in_bfloat16", off=1e-4),
+    ]
+    page = page_of(results, [half])
+    for name, dtype in (("accelerate", "float32"), ("lightning", "bfloat16")):
+        assert (
+            f"On the CPU, {name} computes in {dtype} where 16-mixed is asked for, not in float16."
+        ) in page
+
+
+def test_every_convention_of_trainers_has_words() -> None:
+    assert [] == [name for name in (*CONVENTIONS, REFUSE) if policy_words(name) == name]
 
 
 def test_things_on_which_all_trainers_do_the_same_are_one_row() -> None:
@@ -267,6 +308,7 @@ def test_the_payload_tells_the_ratio_of_jobs_alone() -> None:
     assert packed is not None
     data = json.loads(gzip.decompress(base64.b64decode(packed[1])))
     assert all(ratio > 0 for ratio in data["answers"][8])
-    assert [["Accumulation with a short last window", "trainers-0", [[STEPPED]]]] == (
-        data["trainers"][1]
+    title = "Accumulation with a short last window"
+    assert [[title, "trainers-0", [[[STEPPED, policy_words(STEPPED)]]], [[]]]] == (
+        data["trainers"]["rows"]
     )

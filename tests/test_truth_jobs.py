@@ -120,6 +120,19 @@ def test_logged_is_the_epoch_of_the_losses() -> None:
     np.testing.assert_allclose(losses @ [3 / 7, 4 / 7], floats(found["logged"]))
 
 
+def test_a_running_average_goes_on_through_epochs_and_begins_anew_with_a_training() -> None:
+    job = Job(batches=(3, 4), epochs=2, refit=True, optimizer=SGD)
+    asked = {"outputs": ("losses", "logged"), "policies": ("epoch_running_098",)}
+    found = truths("train", job, **asked)
+    expected = []
+    for losses in floats(found["losses"]).reshape(2, 4):
+        running = losses[0]
+        for count, loss in enumerate(losses[1:], 2):
+            running = 0.98 * running + 0.02 * loss
+            expected += [running] if count % 2 == 0 else []
+    np.testing.assert_allclose(expected, floats(found["logged"]))
+
+
 def test_a_second_training_goes_on_where_the_first_ended() -> None:
     once = Job(batches=(3, 4), epochs=2, optimizer=Optimizer(lr=0.25, momentum=0.5))
     twice = replace(once, epochs=1, refit=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytorch_lightning import LightningModule, Trainer
@@ -17,10 +16,6 @@ if TYPE_CHECKING:
     import torch
 
     from conformance.model import Answer, Computed, Question
-
-# The package sets these to INFO when it is imported; hints on every fit help nobody here.
-for _logger in ("pytorch_lightning", "pytorch_lightning.utilities.rank_zero"):
-    logging.getLogger(_logger).setLevel(logging.WARNING)
 
 
 class LightningAdapter(TrainerBased):

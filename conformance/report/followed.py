@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 AS_DEFINED = "as defined"
 """What a trainer follows where a case leaves no room."""
 
+WRONG = "wrong"
+"""Stands for a policy where a trainer follows none."""
+
 Observation = tuple[frozenset[str], tuple[str, ...]]
 """The policies that an answer agrees with, and all that its case lists."""
 
@@ -31,7 +34,6 @@ class Fault:
     Attributes:
         known: Whether it is a known deviation.
         link: The name of its issue; "" where there is none.
-        href: That issue's address, where it has one.
     """
 
     case: str
@@ -39,7 +41,29 @@ class Fault:
     reason: str
     known: bool
     link: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a trainer is wrong, and where.
+
+    Attributes:
+        text: The reason.
+        known: Whether it is a known deviation.
+        link: The name of its issue; "" where there is none.
+        href: That issue's address, where it has one.
+        case: The first scenario.
+        cases: How many scenarios there are.
+        dtypes: Theirs.
+    """
+
+    text: str
+    known: bool
+    link: str
     href: str | None
+    case: str
+    cases: int
+    dtypes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +85,27 @@ class Cell:
     @property
     def names(self) -> tuple[str, ...]:
         """What to compare with another trainer: its policies, and whether it is wrong."""
-        wrong = ("wrong",) if self.faults else ()
+        wrong = (WRONG,) if self.faults else ()
         return tuple(sorted(name for name, _ in self.policies)) + wrong
+
+
+def by_reason(faults: Iterable[Fault]) -> tuple[Reason, ...]:
+    """The reasons of faults, each once."""
+    found: dict[tuple[str, bool, str], list[Fault]] = {}
+    for fault in faults:
+        found.setdefault((fault.reason, fault.known, fault.link), []).append(fault)
+    return tuple(
+        Reason(
+            text=text or "no reason given",
+            known=known,
+            link=issue,
+            href=link(issue),
+            case=same[0].case,
+            cases=len(same),
+            dtypes=tuple(sorted({fault.dtype for fault in same}, key=dtype_order)),
+        )
+        for (text, known, issue), same in found.items()
+    )
 
 
 def policies_of(cases: Iterable[Case]) -> tuple[str, ...]:
@@ -165,7 +208,6 @@ def _fault(result: Result) -> Fault:
         reason=result.reason or next(messages, "") or result.raised or "",
         known=result.status == "deviates",
         link=result.deviation or "",
-        href=link(result.deviation or ""),
     )
 
 

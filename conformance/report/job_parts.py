@@ -140,16 +140,20 @@ def probability_text(job: Job, call: str = "model") -> str:
     return f"torch.stack([{call}(view){sigmoid} for view in ({views})]).mean(0)"
 
 
+def dtype_of(job: Job) -> str:
+    """The dtype that the precision of a job names; "" where it is left alone."""
+    return _FLOATS.get((job.precision or "").partition("-")[0], "")
+
+
 def cast_of(job: Job) -> str:
     """The dtype to which a loop has to cast by itself, as text; "" for none."""
-    bits, _, how = (job.precision or "").partition("-")
-    return f"torch.{_FLOATS[bits]}" if how == "true" else ""
+    return f"torch.{dtype_of(job)}" if (job.precision or "").endswith("-true") else ""
 
 
 def autocast_of(job: Job) -> str:
     """The context in which a loop has to compute, as text; "" for none."""
-    bits, _, how = (job.precision or "").partition("-")
-    return f'torch.autocast("cpu", dtype=torch.{_FLOATS[bits]})' if how == "mixed" else ""
+    mixed = (job.precision or "").endswith("-mixed")
+    return f'torch.autocast("cpu", dtype=torch.{dtype_of(job)})' if mixed else ""
 
 
 def cast_lines(job: Job, *, loss: bool = True) -> Iterator[Line]:

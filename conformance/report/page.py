@@ -20,7 +20,9 @@ from conformance.report.evidence import gather
 from conformance.report.links import link
 from conformance.report.marks import HEAT_LABELS, MARKS
 from conformance.report.matrix import build_matrix
+from conformance.report.moves import first_move
 from conformance.report.payload import build_payload, pack
+from conformance.report.policy_words import policy_words
 from conformance.report.published import compare_published
 from conformance.report.summary import Counts, count, deviations, policies, sentences
 from conformance.report.trainers import compare_trainers
@@ -71,8 +73,10 @@ def render_report(
         marks=MARKS,
         heat_labels=HEAT_LABELS,
         matrix=matrix,
+        move=first_move(trainers),
         payload=pack(build_payload(evidence, matrix, trainers, glossary)),
         policies=policies(evidence),
+        policy_words=policy_words,
         published=compare_published(evidence.cases.values()),
         runs=runs,
         script=Markup(script),  # noqa: S704 - our own file, not data

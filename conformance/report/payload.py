@@ -16,6 +16,7 @@ from conformance.report.answers import decode
 from conformance.report.job_words import job_words
 from conformance.report.links import link
 from conformance.report.marks import mark, worst_output
+from conformance.report.moves import moves_payload
 from conformance.report.snippets import torch_snippet
 from conformance.report.trainer_snippets import trainer_snippet
 
@@ -84,10 +85,7 @@ def build_payload(
             ]
             for dtype, cells in matrix.views.items()
         },
-        "trainers": [
-            [evidence.named(subject) for subject in trainers.subjects],
-            [[row.name, row.anchor, [cell.names for cell in row.cells]] for row in trainers.rows],
-        ],
+        "trainers": moves_payload(trainers, evidence),
         "glossary": {
             word: [entry.means, entry.matters, [[text, link(text)] for text in entry.links]]
             for word, entry in {**glossary.flags, **glossary.policies}.items()

@@ -55,6 +55,7 @@ class Drawn:
         leader: The line from its end to the label.
         policies: Those of which it is the truth.
         names: Its trainers.
+        off: Of a wrong answer, how far it is from the nearest truth; "" where that has no number.
     """
 
     letter: str
@@ -68,6 +69,7 @@ class Drawn:
     leader: str
     policies: tuple[str, ...]
     names: tuple[str, ...]
+    off: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +213,14 @@ def _drawn(
         leader=leader,
         policies=curve.policies,
         names=names,
+        off=_off(curve),
     )
+
+
+def _off(curve: Curve) -> str:
+    if curve.distance is None:
+        return ""
+    return f"off {curve.nearest} by {curve.distance:.2g}"
 
 
 def _told(scene: Scene, drawn: Sequence[Drawn]) -> str:

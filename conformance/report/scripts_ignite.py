@@ -27,6 +27,11 @@ IMPORTS = (
 )
 
 
+def can_do(job: Job) -> bool:
+    """Whether Ignite's own trainer has a place for all that a job asks for."""
+    return not job.options & {"clip_norm", "clip_value", "trainer_arguments"}
+
+
 def _arguments(job: Job) -> str:
     return ', amp_mode="amp"' if autocast_of(job) else ""
 

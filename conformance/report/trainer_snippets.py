@@ -7,7 +7,13 @@ from itertools import groupby
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
-from conformance.report import scripts_ignite, scripts_lightning, scripts_torch
+from conformance.report import (
+    scripts_accelerate,
+    scripts_fabric,
+    scripts_ignite,
+    scripts_lightning,
+    scripts_torch,
+)
 from conformance.report.job_parts import batch_lines, data_lines, validation_lines
 
 if TYPE_CHECKING:
@@ -16,7 +22,13 @@ if TYPE_CHECKING:
     from conformance.model import Case
     from conformance.report.job_parts import Line
 
-_SCRIPTS = {"torch": scripts_torch, "ignite": scripts_ignite, "lightning": scripts_lightning}
+_SCRIPTS = {
+    "torch": scripts_torch,
+    "ignite": scripts_ignite,
+    "lightning": scripts_lightning,
+    "fabric": scripts_fabric,
+    "accelerate": scripts_accelerate,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +36,7 @@ class Snippet:
     """A script that runs as it stands, and prints what the scenario asks for.
 
     Attributes:
-        key: Those lines of it that make the difference.
+        key: Those lines of it that make the difference; "" where they are not known.
         script: All of it.
     """
 
@@ -33,18 +45,16 @@ class Snippet:
 
 
 def trainer_snippet(case: Case, adapter: str, dtype: str, family: str = "") -> Snippet | None:
-    """The script of one trainer; None where it would take several processes, or is not known.
+    """The script of one trainer; None for several processes, and where the trainer has no words.
 
     Args:
         case: A scenario.
-        adapter: "torch", "ignite" or "lightning".
+        adapter: Name of the trainer.
         dtype: Name of the dtype in which the scenario is asked.
         family: Of the policies that the lines are to show, such as "window".
     """
     job, scripts = case.job, _SCRIPTS.get(adapter)
-    if job is None or scripts is None or job.processes > 1:
-        return None
-    if job.trainer_arguments and scripts is not scripts_lightning:
+    if job is None or scripts is None or job.processes > 1 or not scripts.can_do(job):
         return None
     write = {
         "train": scripts.train_lines,
@@ -58,7 +68,7 @@ def trainer_snippet(case: Case, adapter: str, dtype: str, family: str = "") -> S
         *write(job),
     ]
     return Snippet(
-        key="\n".join(_marked(lines, family) or _marked(lines, "main")),
+        key="\n".join(_marked(lines, family) or _marked(lines, "main")) if family else "",
         script="\n".join(line.text for line in lines) + "\n",
     )
 

@@ -2,7 +2,8 @@
 
 class Moves {
   constructor(report) {
-    [this.names, this.rows] = report.trainers;
+    const { names, rows, reasons, wrong } = report.trainers;
+    Object.assign(this, { names, rows, reasons, wrong });
     this.glossary = report.glossary;
     this.from = document.getElementById("move-from");
     this.to = document.getElementById("move-to");
@@ -23,37 +24,63 @@ class Moves {
 
   show() {
     const [one, other] = [Number(this.from.value), Number(this.to.value)];
-    const told = this.rows.filter(([, , cells]) => cells[one].length && cells[other].length);
-    const changed = told.filter(([, , cells]) => cells[one].join() !== cells[other].join());
-    const untold = this.rows.filter((row) => !told.includes(row));
-    document.getElementById("move-changes").replaceChildren(...changed.map(([name, anchor, cells]) =>
-      el("li", {}, el("a", { href: `#${anchor}` }, name), " ", el("span", { class: "change" },
-        this.terms(cells[one]), " ", el("span", { "aria-label": "becomes" }, "→"), " ",
-        this.terms(cells[other]), this.means(one, cells[one]), this.means(other, cells[other])))));
-    const things = changed.length === 1 ? "thing" : "things";
+    const told = this.rows.filter(([, , says]) => says[one].length && says[other].length);
+    const items = this.changes(told, one, other);
+    const shown = new Set(items.flatMap(([, , , reasons]) => reasons.map(String)));
+    const changed = items.map(([rows, mine, theirs, reasons]) => el("li", {},
+      rows.flatMap(([name, anchor], index) => [index ? "; " : "", el("a", { href: `#${anchor}` }, name)]),
+      " ", el("span", { class: "change" }, this.said(mine), " ",
+        el("span", { "aria-label": "becomes" }, "→"), " ", this.said(theirs)),
+      reasons.map((flaw) => el("span", { class: "change" }, this.flaw(...flaw)))));
+    const alone = [[one, other], [other, one]].flatMap(([column, against]) => {
+      const shared = new Set(this.wrong[against].map(([reason]) => reason));
+      return this.wrong[column]
+        .filter(([reason]) => !shared.has(reason) && !shown.has(String([column, reason])))
+        .map(([reason]) => el("li", {}, this.flaw(column, reason)));
+    });
+    const number = changed.length + alone.length;
+    document.getElementById("move-changes").replaceChildren(...changed, ...alone);
     document.getElementById("move-count").textContent =
-      `${changed.length} ${things}${changed.length ? ":" : "."}`;
+      `${number} ${number === 1 ? "thing" : "things"}${number ? ":" : "."}`;
+    const untold = this.rows.filter((row) => !told.includes(row));
     const note = document.getElementById("move-untold");
     note.hidden = untold.length === 0 || one === other;
     note.textContent =
       `Not compared, as one of the two did not run it: ${untold.map(([name]) => name).join("; ")}.`;
   }
 
-  terms(names) {
-    return names.flatMap((name, index) => [index ? ", " : "", this.term(name)]);
+  /** Rows, what both do, and [column, reason] of those that are only wrong: alike changes are one. */
+  changes(rows, one, other) {
+    const alike = new Map();
+    for (const row of rows) {
+      const [, , says, wrong] = row;
+      const [mine, theirs] = [JSON.stringify(says[one]), JSON.stringify(says[other])];
+      if (mine === theirs) continue;
+      const reasons = [one, other].flatMap((column) => wrong[column].map((reason) => [column, reason]));
+      const key = `${mine} ${theirs} ${JSON.stringify(reasons)}`;
+      if (!alike.has(key)) alike.set(key, [[], says[one], says[other], reasons]);
+      alike.get(key)[0].push(row);
+    }
+    return [...alike.values()];
   }
 
-  /** What the policy says that a trainer mostly follows. */
-  means(trainer, [name]) {
-    const found = this.glossary.get(name);
-    return found ? el("span", { class: "key" }, el("b", {}, this.names[trainer]), " ", found[0]) : [];
+  said(told) {
+    return told.flatMap(([name, words], index) => [index ? "; " : "", this.term(name, words)]);
   }
 
-  term(name) {
-    if (name === "wrong") return el("b", { class: "bad" }, name);
-    if (!this.glossary.has(name)) return breakable(name);
+  term(name, words) {
+    if (name === "wrong") return el("b", { class: "bad" }, "✗ wrong");
+    if (!this.glossary.has(name)) return words;
     const href = "#policy-" + encodeURIComponent(name);
-    return el("a", { class: "term", href, "data-term": name }, breakable(name));
+    return el("a", { class: "term", href, "data-term": name }, words);
+  }
+
+  flaw(column, number) {
+    const [text, link, href] = this.reasons[number];
+    const [, cases] = this.wrong[column].find(([reason]) => reason === number);
+    const issue = link ? [el("span", { class: "key" }, "[", sourceLink(link, href), "]"), " "] : [];
+    return [el("b", { class: "bad" }, `✗ ${this.names[column]}`), " ", text, " ", issue,
+      el("span", { class: "key" }, `Wrong on ${cases} ${cases === 1 ? "scenario" : "scenarios"}.`)];
   }
 
   explain(link) {
@@ -61,7 +88,7 @@ class Moves {
     this.tip.hidden = !found;
     if (!found) return;
     const [means, matters] = found;
-    this.tip.replaceChildren(el("span", {}, means), el("span", { class: "key" }, matters));
+    this.tip.replaceChildren(el("b", {}, link.dataset.term), el("span", {}, means), el("span", { class: "key" }, matters));
     const box = link.getBoundingClientRect();
     const root = document.documentElement;
     const room = root.clientWidth - this.tip.offsetWidth - 8;

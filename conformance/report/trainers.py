@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from itertools import groupby, permutations
+from itertools import groupby
 from typing import TYPE_CHECKING
 
-from conformance.report.followed import add_up, cell_of, executed, policies_of
+from conformance.model import REFUSE
+from conformance.report.followed import (
+    WRONG,
+    add_up,
+    by_reason,
+    cell_of,
+    executed,
+    policies_of,
+    precision_of,
+)
+from conformance.report.job_parts import dtype_of
+from conformance.report.policy_words import policy_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from conformance.model import Case
     from conformance.report.evidence import Evidence, Subject
-    from conformance.report.followed import Cell
+    from conformance.report.followed import Cell, Reason
     from conformance.results import Result
 
 THEMES: dict[tuple[str, str], str] = {
@@ -24,14 +35,17 @@ THEMES: dict[tuple[str, str], str] = {
     ("epoch", "evaluate"): "Loss that is reported for an evaluation",
     ("ranks", "train"): "Training by several processes",
     ("ranks", "evaluate"): "Evaluation by several processes",
-    ("precision", "train"): "Precision of training",
-    ("precision", "evaluate"): "Precision of an evaluation",
-    ("precision", "predict"): "Precision of a prediction",
+    ("precision", "train"): "Precision",
+    ("precision", "evaluate"): "Precision",
+    ("precision", "predict"): "Precision",
     ("mode", "train"): "A model that was left in evaluation mode",
     ("sanity", "train"): "Validation before training",
     ("refit", "train"): "A trainer that has finished, asked again",
     ("views", "predict"): "A prediction averaged over views",
     ("half", "predict"): "A probability of exactly 0.5",
+    (REFUSE, "train"): "A bad input that may be refused",
+    (REFUSE, "evaluate"): "A bad input that may be refused",
+    (REFUSE, "predict"): "A bad input that may be refused",
 }
 """What trainers differ on, by family of policies and operation, in the order of the table."""
 
@@ -41,8 +55,10 @@ _FAMILIES = {"computed": "precision", "stored": "precision"}
 _OF_SIGMOID = " with BCELoss"
 """Follows a precision where the loss is that of probabilities."""
 
-FROM, TO = "ignite", "lightning"
-"""The move that is told first, where a run has both."""
+_DOING = {"train": "training", "evaluate": "evaluation", "predict": "prediction"}
+
+Told = tuple[tuple[str, str], ...]
+"""What a trainer does: each policy with words for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +72,7 @@ class Row:
         cases: Its scenarios.
         policies: The policies that they accept, in the order of preference.
         cells: One for each trainer.
+        family: Of its policies; "" where its scenarios leave no room.
     """
 
     anchor: str
@@ -64,6 +81,27 @@ class Row:
     cases: tuple[Case, ...]
     policies: tuple[str, ...]
     cells: tuple[Cell, ...]
+    family: str
+
+    @property
+    def asked(self) -> str:
+        """The dtype that its scenarios' precision names; "" for none."""
+        job = self.cases[0].job
+        return dtype_of(job) if job is not None and self.family == "precision" else ""
+
+    def says(self, policy: str) -> str:
+        """A few words for a policy, which tell where it is not what was asked for."""
+        if self.family == REFUSE and policy != REFUSE:
+            return "gives an answer"
+        computed = precision_of(policy)
+        apart = self.asked and computed and computed != self.asked
+        return policy_words(policy) + (f", not in {self.asked}" if apart else "")
+
+    def told(self, column: int) -> Told:
+        """What a trainer does: what it follows, else that it is wrong; nothing where not run."""
+        cell = self.cells[column]
+        names = sorted(name for name, _ in cell.policies) or [WRONG] * bool(cell.faults)
+        return tuple((name, self.says(name)) for name in names)
 
     @property
     def differs(self) -> bool:
@@ -75,16 +113,6 @@ class Row:
     def name(self) -> str:
         """The title with the setting."""
         return f"{self.title}: {self.setting}" if self.setting else self.title
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """What changes between the trainers of two columns, and what cannot be told of."""
-
-    one: int
-    other: int
-    changes: tuple[int, ...]
-    untold: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,25 +141,9 @@ class Trainers:
         """Every policy that a row speaks of."""
         return tuple(dict.fromkeys(name for row in self.rows for name in row.policies))
 
-    def move(self, one: int, other: int) -> Move:
-        """What changes from the trainer of one column to that of another, as indices of rows."""
-        changes, untold = [], []
-        for index, row in enumerate(self.rows):
-            mine, theirs = row.cells[one].names, row.cells[other].names
-            if not (mine and theirs):
-                untold.append(index)
-            elif mine != theirs:
-                changes.append(index)
-        return Move(one, other, tuple(changes), tuple(untold))
-
-    def first_move(self) -> Move | None:
-        """The move that is told first: FROM to TO, or that with the most changes."""
-        moves = [self.move(*pair) for pair in permutations(range(len(self.subjects)), 2)]
-        return max(moves, key=self._interest, default=None)
-
-    def _interest(self, move: Move) -> tuple[bool, int]:
-        names = self.subjects[move.one].adapter, self.subjects[move.other].adapter
-        return names == (FROM, TO), len(move.changes)
+    def reasons(self, column: int) -> tuple[Reason, ...]:
+        """Why the trainer of a column is wrong, each reason once."""
+        return by_reason(fault for row in self.rows for fault in row.cells[column].faults)
 
 
 def compare_trainers(evidence: Evidence) -> Trainers:
@@ -154,7 +166,8 @@ def compare_trainers(evidence: Evidence) -> Trainers:
             cell_of([(case, found.get((case.id, subject), {})) for case in members])
             for subject in subjects
         )
-        row = Row("", title, setting, tuple(members), policies_of(members), cells)
+        family = family_of(members[0])
+        row = Row("", title, setting, tuple(members), policies_of(members), cells, family)
         if theme < len(THEMES) or row.differs:
             rows.append(row)
         else:
@@ -167,16 +180,19 @@ def family_of(case: Case) -> str:
     words = (policy.partition("_")[0] for policy in case.policies)
     counts = Counter(_FAMILIES.get(word, word) for word in words)
     known = (name for name, asks in THEMES if asks == case.operation and counts[name] > 1)
-    return next(known, "")
+    return next(known, REFUSE if REFUSE in case.policies and len(case.policies) > 1 else "")
 
 
 def _place(case: Case) -> tuple[int, str, str]:
-    """The theme of a case, its title and its setting; with no policy its group is its title."""
+    """The theme of a case, its title and its setting; with no policy its group is its setting."""
     family = family_of(case)
     if not family:
-        return len(THEMES), f"One right answer: {case.group}", ""
-    key = family, case.operation
-    return list(THEMES).index(key), THEMES[key], _setting(case, family)
+        return len(THEMES), "Jobs with one right answer", case.group
+    title = THEMES[family, case.operation]
+    theme = list(THEMES.values()).index(title)
+    if family == "precision" and case.job is not None:
+        title += f" {case.job.precision or 'left alone'}"
+    return theme, title, _setting(case, family)
 
 
 def _setting(case: Case, family: str) -> str:
@@ -185,7 +201,8 @@ def _setting(case: Case, family: str) -> str:
     assert job is not None  # noqa: S101 - only scenarios have a place
     parts = []
     if family == "precision":
-        parts.append(f"{job.precision or 'left alone'}{_OF_SIGMOID if job.loss == 'bce' else ''}")
+        of_sigmoid = job.loss == "bce" and case.operation != "predict"
+        parts.append(f"{_DOING[case.operation]}{_OF_SIGMOID if of_sigmoid else ''}")
     if family == "ranks":
         parts += [] if job.sync else ["without sync"]
         parts += ["shared out by a sampler"] if job.sampler_batch is not None else []
@@ -220,8 +237,9 @@ def _joined(rows: Sequence[Row], anchor: str) -> Row:
     return Row(
         anchor,
         rows[0].title,
-        "" if "" in settings else ", ".join(settings),
+        "" if "" in settings or {*_DOING.values()} <= {*settings} else ", ".join(settings),
         cases,
         policies_of(cases),
         tuple(add_up(cells) for cells in zip(*(row.cells for row in rows), strict=True)),
+        rows[0].family,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,19 +42,23 @@ _COMPARABLE = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """What one policy gives, or one trainer that follows none.
+    """What one policy gives, or trainers that follow none.
 
     Attributes:
         policies: Those of which this is the truth; empty for a wrong answer.
         values: Along the axis; NaN where there is none.
-        subjects: The trainers that follow it, or the one that is wrong.
+        subjects: The trainers that follow it, or that are wrong alike.
         answers: What the first of them gave, along the same axis; None where nobody did.
+        nearest: Of a wrong answer, the policy whose truth is nearest to it.
+        distance: The largest difference from that; None where it cannot be told.
     """
 
     policies: tuple[str, ...]
     values: Values
     subjects: tuple[Subject, ...]
     answers: Values | None
+    nearest: str = ""
+    distance: float | None = None
 
     @property
     def wrong(self) -> bool:
@@ -135,7 +139,7 @@ def _scene(case: Case, dtype: str, name: str, results: Mapping[Subject, Result])
     less = "the truth" if len(truths) == 1 else ""
     if less:
         # Policies that differ in their precision alone are told apart by what they make of it.
-        curves = [_error(curve) for curve in curves if curve.answers is not None]
+        curves = _errors(curves)
     index, distance = _most_different(curves)
     length = max(curve.values.shape[1] for curve in curves)
     curves = [_taken(curve, index, length) for curve in curves]
@@ -202,9 +206,29 @@ def _curves(case: Case, name: str, results: Mapping[Subject, Result]) -> Iterato
         answers = given[subjects[0]] if subjects else None
         yield Curve(tuple(policies), values, tuple(subjects), answers)
     known = {values.shape[0] for _, values in truths.values()}
+    alike: dict[tuple[Any, ...], list[Subject]] = {}
     for subject in wrong:
         if given[subject].shape[0] in known:
-            yield Curve((), given[subject], (subject,), given[subject])
+            alike.setdefault(_key(given[subject]), []).append(subject)
+    for subjects in alike.values():
+        values = given[subjects[0]]
+        yield Curve((), values, tuple(subjects), values, *_nearest(values, truths))
+
+
+def _nearest(
+    values: Values, truths: Mapping[str, tuple[Truth, Values]]
+) -> tuple[str, float | None]:
+    """The policy whose truth is nearest, and the largest difference from it."""
+    found = [
+        (float(np.nanmax(distances)), policy)
+        for policy, (_, truth) in truths.items()
+        if truth.shape == values.shape
+        and np.isfinite(distances := np.abs(values - truth)).any()
+        and not np.isinf(distances).any()
+    ]
+    distance, policy = min(found, key=lambda item: item[0], default=(None, ""))
+    several = len({truth.values for truth, _ in truths.values()}) > 1
+    return policy if several else "the truth", distance
 
 
 def _given(name: str, output: OutputResult) -> Values | None:
@@ -249,18 +273,26 @@ def _taken(curve: Curve, index: int, length: int) -> Curve:
         return np.pad(values[index], (0, missing), constant_values=np.nan)
 
     answers = None if curve.answers is None else take(curve.answers)
-    return Curve(curve.policies, take(curve.values), curve.subjects, answers)
+    return replace(curve, values=take(curve.values), answers=answers)
 
 
-def _error(curve: Curve) -> Curve:
-    """What a trainer gave, less the truth."""
-    error = curve.values - curve.values if curve.answers is None else curve.answers - curve.values
-    return Curve(curve.policies, error, curve.subjects, error)
+def _errors(curves: Sequence[Curve]) -> list[Curve]:
+    """What trainers gave, less the one truth; the truth as 0 where nobody is right."""
+    truth = curves[0].values
+    found = [
+        replace(curve, values=error, answers=error)
+        for curve in curves
+        if curve.answers is not None and curve.values.shape == truth.shape
+        for error in [curve.answers - truth]
+    ]
+    if any(not curve.wrong for curve in found):
+        return found
+    return [replace(curves[0], values=truth - truth), *found]
 
 
 def _less(curve: Curve, values: Values) -> Curve:
     answers = None if curve.answers is None else curve.answers - values
-    return Curve(curve.policies, curve.values - values, curve.subjects, answers)
+    return replace(curve, values=curve.values - values, answers=answers)
 
 
 def _words(name: str, index: int, shape: Sequence[int], along: str) -> str:

@@ -111,13 +111,18 @@ def _train(
 def _logged(
     oracle: Oracle, problem: Problem, convention: Convention, losses: Sequence[Sequence[Any]]
 ) -> Result:
-    """The value of each epoch, the same in every process; a running one goes on through them."""
+    """The value of each epoch, the same in every process.
+
+    A running one goes on through the epochs of a training, and begins anew with the next.
+    """
     batches = batches_of(problem.job, convention.ranks, len(problem.features))
     counts = _counts(batches)
     length = len(batches[0])
     values = []
     for end in range(length, len(losses[0]) + 1, length):
-        start = 0 if convention.epoch == "running" else end - length
+        training = length * problem.job.epochs
+        begun = (end - 1) // training * training
+        start = begun if convention.epoch == "running" else end - length
         covered = [list(own) * ((end - start) // length) for own in counts]
         weights, *_ = reports_of(covered, convention, len(batches))
         values.append(_weighted(oracle, weights, [own[start:end] for own in losses]))

@@ -60,7 +60,7 @@ def together(
     Returns:
         For each question, its ranks' losses and epoch_loss stacked, (processes, ...), and the rest
         as rank 0 has it. Raised where a rank raised, Broken where one ended, or where the ranks
-        have not the same parameters.
+        have not the same outputs, or not the same parameters.
 
     Raises:
         ConformanceError: As a rank raised it.
@@ -216,6 +216,8 @@ def _merged(found: Mapping[int, Answer]) -> Answer:
         return failure
     outputs = [a.outputs for _, a in sorted(found.items()) if isinstance(a, Computed)]
     whole = dict(outputs[0])
+    if any(given.keys() != whole.keys() for given in outputs):
+        return Broken(f"the processes have the outputs {[sorted(given) for given in outputs]}")
     for name in whole:
         arrays = [np.asarray(given[name]) for given in outputs]
         if len({array.shape for array in arrays}) > 1:

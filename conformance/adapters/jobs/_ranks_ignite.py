@@ -107,6 +107,5 @@ def _run(question: Question) -> Record:
 
     batches = _loader(question)
     trainer.run(batches, max_epochs=work.job.epochs)
-    steps = work.job.epochs * len(batches)
-    record.check("Ignite", batches=steps, steps=steps)
+    record.check_epochs("Ignite", epochs=work.job.epochs, batches=len(batches))
     return record

@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader
 
 from conformance.adapters._torch import to_array
 from conformance.adapters.jobs._ranks import WORLD, dataset, decline, group, of_rank
-from conformance.adapters.jobs._torch import Batches, Record, job_of, loader, silence, trained
+from conformance.adapters.jobs._torch import Batches, Record, isolated, job_of, loader, trained
 from conformance.adapters.jobs.lightning import Module, make_trainer
 from conformance.model import Computed
 
@@ -51,7 +51,7 @@ def perform(question: Question, meeting: str) -> Computed | Declined:
     """Train or evaluate as one rank of a group."""
     if declined := decline(question, OPTIONS):
         return declined
-    with group(meeting), silence():
+    with group(meeting), isolated():
         if question.operation == "train":
             return trained(question, _fit)
         return _evaluate(question)
@@ -80,7 +80,10 @@ def _loader(question: Question) -> Batches | DataLoader[Any]:
 def _fit(question: Question) -> Record:
     module, trainer = Module(question), _trainer(question)
     trainer.fit(module, _loader(question))
-    epochs, batches = module.job.epochs, int(trainer.num_training_batches)
-    windows = -(-batches // module.job.accumulate)
-    module.record.check("Lightning", batches=epochs * batches, steps=epochs * windows)
+    module.record.check_epochs(
+        "Lightning",
+        epochs=module.job.epochs,
+        batches=int(trainer.num_training_batches),
+        accumulate=module.job.accumulate,
+    )
     return module.record

@@ -108,6 +108,5 @@ def _fit(question: Question) -> Record:
             total += loss.item()
             record.losses.append(loss.detach())
         record.logged.append(work.brought_together(total / len(batches)))
-    steps = work.job.epochs * len(batches)
-    record.check("the loop", batches=steps, steps=steps)
+    record.check_epochs("the loop", epochs=work.job.epochs, batches=len(batches))
     return record

@@ -217,6 +217,7 @@ class Record:
 
     Attributes:
         losses: Of each batch, as the criterion returns it.
+        model: What is trained.
         parameters: All parameters after each step of the optimizer, (P,) each.
         logged: The loss that is reported for each epoch.
         validated: Batches validated.
@@ -224,22 +225,31 @@ class Record:
 
     def __init__(self) -> None:
         self.losses: list[torch.Tensor | float] = []
+        self.model: nn.Module
         self.parameters: list[np.ndarray[Any, Any]] = []
         self.logged: list[torch.Tensor | float] = []
         self.validated = 0
 
     def watch(self, optimizer: torch.optim.Optimizer, model: nn.Module) -> None:
         """Keep the parameters of ``model`` after every step of ``optimizer``."""
+        self.model = model
         optimizer.register_step_post_hook(lambda *_: self.parameters.append(flat(model)))
+
+    def check_epochs(self, trainer: str, *, epochs: int, batches: int, accumulate: int = 1) -> None:
+        """``check`` a run that steps after every window, and at the end of every epoch."""
+        windows = -(-batches // accumulate)
+        self.check(trainer, batches=epochs * batches, steps=epochs * windows)
 
     def check(self, trainer: str, *, batches: int, steps: int) -> None:
         """Refuse a run that did not do what ``trainer`` does with such a job.
 
+        Where no window is ever full, no step may be due; a batch always is.
+
         Raises:
-            RuntimeError: A run of zero steps must not look like one that trained.
+            RuntimeError: A run that did nothing must not look like one that trained.
         """
         done = len(self.losses), len(self.parameters)
-        if done != (batches, steps) or not steps:
+        if done != (batches, steps) or not batches:
             msg = (
                 f"{trainer} took {done[1]} steps over {done[0]} batches, "
                 f"where {steps} over {batches} are due"
@@ -248,40 +258,41 @@ class Record:
 
     def outputs(self, question: Question) -> dict[str, np.ndarray[Any, Any]]:
         """The outputs of a training, but for its drift."""
+        none = flat(self.model)[np.newaxis][:0]
         return {
             "losses": gathered(question, self.losses),
-            "parameters": np.stack(self.parameters),
+            "parameters": np.stack(self.parameters) if self.parameters else none,
             "logged": gathered(question, self.logged),
             "validated": np.array(self.validated, np.int64),
         }
 
 
 @contextmanager
-def silence() -> Iterator[None]:
-    """Without a trainer's warnings, such as of a loader without workers."""
-    with warnings.catch_warnings():
+def isolated() -> Iterator[None]:
+    """Without a trainer's warnings, such as of a loader without workers; for a whole job.
+
+    PyTorch's generator on the CPU is left as it was found: new layers, and loaders that are gone
+    through, draw from it.
+    """
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.simplefilter("ignore")
-        yield
-
-
-@contextmanager
-def seeded(job: Job) -> Iterator[None]:
-    """Leave the global generator as it was found; in between, seed it where the job shuffles."""
-    with torch.random.fork_rng(devices=[]):
-        if job.shuffle is not None:
-            torch.manual_seed(job.shuffle)
         yield
 
 
 def trained(question: Question, run: Callable[[Question], Record]) -> Computed:
     """The answer to a training that ``run`` does, drift included where it is asked for."""
     job = job_of(question)
-    with seeded(job):
-        record = run(question)
+    record = _run_seeded(question, run)
     outputs = record.outputs(question)
     if "drift" in question.outputs:
-        with seeded(job):
-            other = run(replace(question, job=replace(job, validation=0)))
-        difference = np.abs(record.parameters[-1] - other.parameters[-1])
+        other = _run_seeded(replace(question, job=replace(job, validation=0)), run)
+        difference = np.abs(flat(record.model) - flat(other.model))
         outputs["drift"] = np.array(difference.max())
     return Computed(**{name: outputs[name] for name in question.outputs})
+
+
+def _run_seeded(question: Question, run: Callable[[Question], Record]) -> Record:
+    if (seed := job_of(question).shuffle) is not None:
+        # torch.manual_seed would also seed the GPUs, whose generators are not restored.
+        torch.default_generator.manual_seed(seed)
+    return run(question)

@@ -14,15 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.state import (
-    AcceleratorState,
-    GradientState,
-)
+from accelerate.state import AcceleratorState, GradientState
 
 from conformance.adapters._torch import to_array
 from conformance.adapters.jobs._loaders import data_loader
 from conformance.adapters.jobs._torch import (
     Record,
+    isolated,
     job_of,
     loader,
     make_criterion,
@@ -32,7 +30,6 @@ from conformance.adapters.jobs._torch import (
     probabilities,
     shaped,
     shaped_targets,
-    silence,
     trained,
     validation_loader,
 )
@@ -61,18 +58,19 @@ MIXED_PRECISION = {None: "no", "32-true": "no", "16-mixed": "fp16", "bf16-mixed"
 """A job's precision to Accelerate's name for it; it has no other."""
 
 
+@isolated()
 def train(question: Question) -> Computed:
     """Train by the loop of Accelerate's guide."""
-    with silence():
-        return trained(question, _fit)
+    return trained(question, _fit)
 
 
+@isolated()
 def evaluate(question: Question) -> Computed:
     """Gather the outputs and targets of all batches for the loss."""
-    with silence(), torch.no_grad():
-        work = _Work(question)
-        model, batches = work.accelerator.prepare(work.model, data_loader(loader(question)))
-        model.eval()
+    work = _Work(question)
+    model, batches = work.accelerator.prepare(work.model, data_loader(loader(question)))
+    model.eval()
+    with torch.no_grad():
         gathered = [
             work.accelerator.gather_for_metrics((model(features), targets))
             for features, targets in batches
@@ -81,12 +79,13 @@ def evaluate(question: Question) -> Computed:
         return Computed(epoch_loss=to_array(work.loss(outputs, targets)))
 
 
+@isolated()
 def predict(question: Question) -> Computed:
     """Predict batch by batch."""
-    with silence(), torch.no_grad():
-        work = _Work(question)
-        model, batches = work.accelerator.prepare(work.model, data_loader(loader(question)))
-        model.eval()
+    work = _Work(question)
+    model, batches = work.accelerator.prepare(work.model, data_loader(loader(question)))
+    model.eval()
+    with torch.no_grad():
         return predicted(
             work.accelerator.gather_for_metrics(probabilities(work.job, model, features))
             for (features,) in batches
@@ -114,11 +113,11 @@ class _Work:
         )
         return loss
 
-    def validate(self, model: Any, batches: Any) -> int:
-        """Go through all batches in evaluation mode; how many they are."""
+    def validate(self, model: Any, batches: Any) -> list[float]:
+        """The loss of each batch, in evaluation mode."""
         model.eval()
         with torch.no_grad():
-            return len([self.loss(model(features), targets) for features, targets in batches])
+            return [self.loss(model(features), targets).item() for features, targets in batches]
 
 
 def _fit(question: Question) -> Record:
@@ -147,7 +146,8 @@ def _fit(question: Question) -> Record:
             record.losses.append(loss.detach())
         record.logged.append(total / len(batches))
         if validation is not None:
-            record.validated += work.validate(model, validation)
-    windows = -(-len(batches) // job.accumulate)
-    record.check("Accelerate", batches=job.epochs * len(batches), steps=job.epochs * windows)
+            record.validated += len(work.validate(model, validation))
+    record.check_epochs(
+        "Accelerate", epochs=job.epochs, batches=len(batches), accumulate=job.accumulate
+    )
     return record

@@ -18,6 +18,7 @@ from lightning_fabric import Fabric
 from conformance.adapters.jobs._loaders import data_loader
 from conformance.adapters.jobs._torch import (
     Record,
+    isolated,
     job_of,
     loader,
     make_criterion,
@@ -28,7 +29,6 @@ from conformance.adapters.jobs._torch import (
     reported,
     shaped,
     shaped_targets,
-    silence,
     trained,
     validation_loader,
 )
@@ -56,26 +56,26 @@ OPTIONS = frozenset(
 """The keys of a job that it takes. Stages, and a second fit, are a Trainer's."""
 
 
+@isolated()
 def train(question: Question) -> Computed:
     """Train by the usual loop."""
-    with silence():
-        return trained(question, _fit)
+    return trained(question, _fit)
 
 
+@isolated()
 def evaluate(question: Question) -> Computed:
     """Evaluate by the usual loop: the mean of the batches' losses."""
-    with silence():
-        work = _Work(question)
-        model, batches = work.fabric.setup(work.model), work.loader(question)
-        value = work.total(model, batches) / len(batches)
-    return Computed(epoch_loss=reported(question, value))
+    work = _Work(question)
+    losses = work.validate(work.fabric.setup(work.model), work.loader(question))
+    return Computed(epoch_loss=reported(question, sum(losses) / len(losses)))
 
 
+@isolated()
 def predict(question: Question) -> Computed:
     """Predict batch by batch."""
-    with silence(), torch.no_grad():
-        work = _Work(question)
-        model, batches = work.fabric.setup(work.model).eval(), work.loader(question)
+    work = _Work(question)
+    model, batches = work.fabric.setup(work.model).eval(), work.loader(question)
+    with torch.no_grad():
         return predicted(probabilities(work.job, model, features) for (features,) in batches)
 
 
@@ -103,11 +103,11 @@ class _Work:
         loss: torch.Tensor = self.criterion(outputs, shaped_targets(self.job, targets))
         return loss
 
-    def total(self, model: Any, batches: Any) -> float:
-        """The sum of the batches' losses, in evaluation mode."""
+    def validate(self, model: Any, batches: Any) -> list[float]:
+        """The loss of each batch, in evaluation mode."""
         model.eval()
         with torch.no_grad():
-            return sum(self.loss(model, batch).item() for batch in batches)
+            return [self.loss(model, batch).item() for batch in batches]
 
 
 def _fit(question: Question) -> Record:
@@ -139,8 +139,8 @@ def _fit(question: Question) -> Record:
             record.losses.append(loss.detach())
         record.logged.append(total / len(batches))
         if validation is not None:
-            work.total(model, validation)
-            record.validated += len(validation)
-    windows = -(-len(batches) // job.accumulate)
-    record.check("Fabric", batches=job.epochs * len(batches), steps=job.epochs * windows)
+            record.validated += len(work.validate(model, validation))
+    record.check_epochs(
+        "Fabric", epochs=job.epochs, batches=len(batches), accumulate=job.accumulate
+    )
     return record

@@ -11,6 +11,7 @@ from ignite.metrics import Loss, RunningAverage
 from conformance.adapters.jobs import _processes
 from conformance.adapters.jobs._torch import (
     Record,
+    isolated,
     job_of,
     loader,
     make_criterion,
@@ -22,7 +23,6 @@ from conformance.adapters.jobs._torch import (
     reported,
     shaped,
     shaped_targets,
-    silence,
     trained,
     true_dtype,
     validation_loader,
@@ -62,13 +62,13 @@ def together(questions: Sequence[Question]) -> list[Answer]:
     return _processes.together("conformance.adapters.jobs._ranks_ignite:perform", questions)
 
 
-@silence()
+@isolated()
 def train(question: Question) -> Computed:
     """Train with one engine; where the job says so, run it again."""
     return trained(question, _run)
 
 
-@silence()
+@isolated()
 def evaluate(question: Question) -> Computed:
     """Evaluate with the metric Loss."""
     work = _Work(question)
@@ -79,7 +79,7 @@ def evaluate(question: Question) -> Computed:
     return Computed(epoch_loss=reported(question, state.metrics["loss"]))
 
 
-@silence()
+@isolated()
 def predict(question: Question) -> Computed:
     """Predict with an evaluator whose handler collects what it gives."""
     work, outputs = _Work(question), []

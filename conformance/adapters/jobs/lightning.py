@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pytorch_lightning import LightningModule, Trainer
@@ -11,6 +12,7 @@ from conformance.adapters._torch import to_array
 from conformance.adapters.jobs import _processes
 from conformance.adapters.jobs._torch import (
     Record,
+    isolated,
     job_of,
     loader,
     make_criterion,
@@ -20,7 +22,6 @@ from conformance.adapters.jobs._torch import (
     probabilities,
     shaped,
     shaped_targets,
-    silence,
     trained,
     validation_loader,
 )
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
 OPTIONS = ALL | {"processes"}
 """A Trainer takes everything that a job may ask for."""
 
-# The package sets these to INFO when it is imported; hints on every fit help nobody here.
+# The package sets these to INFO when it is imported; hints on every fit help nobody, here or in
+# the fits of single losses.
 for _logger in ("pytorch_lightning", "pytorch_lightning.utilities.rank_zero"):
     logging.getLogger(_logger).setLevel(logging.WARNING)
 
@@ -47,13 +49,13 @@ def together(questions: Sequence[Question]) -> list[Answer]:
     return _processes.together("conformance.adapters.jobs._ranks_lightning:perform", questions)
 
 
-@silence()
+@isolated()
 def train(question: Question) -> Computed:
     """Train with one Trainer; where the job says so, let it fit again."""
     return trained(question, _fit)
 
 
-@silence()
+@isolated()
 def evaluate(question: Question) -> Computed:
     """Validate or test, as the job's stage says; what self.log has made of the epoch."""
     module = Module(question)
@@ -64,7 +66,7 @@ def evaluate(question: Question) -> Computed:
     return Computed(epoch_loss=to_array(loss))
 
 
-@silence()
+@isolated()
 def predict(question: Question) -> Computed:
     """Predict with predict_step."""
     outputs: Any = make_trainer(question).predict(Module(question), loader(question))
@@ -153,10 +155,13 @@ def _fit(question: Question) -> Record:
     module, trainer = Module(question), make_trainer(question)
     job, record = module.job, module.record
     batches, validation = loader(question), validation_loader(question)
-    windows = -(-len(batches) // job.accumulate)
+    check = partial(
+        record.check_epochs, "Lightning", batches=len(batches), accumulate=job.accumulate
+    )
     trainer.fit(module, batches, validation)
-    record.check("Lightning", batches=job.epochs * len(batches), steps=job.epochs * windows)
+    check(epochs=job.epochs)
     if job.refit:
         trainer.fit(module, batches, validation)
-    record.check("Lightning", batches=len(record.losses), steps=trainer.global_step)
+        # It says itself whether it has trained again.
+        check(epochs=trainer.current_epoch)
     return record

@@ -75,11 +75,11 @@ def _job_of(question: Question) -> Job:
 
 
 def _work(question: Question, convention: Convention) -> loops.Work:
-    """The job with its data in the dtype in which they are computed with.
+    """The job with its data in the dtype in which it is computed.
 
     Raises:
-        ValueError: If the loss is not a mean or a sum, or one of probabilities has targets that
-            are none.
+        ValueError: If the loss is not a mean or a sum, or if it is one of probabilities and a
+            target is none.
     """
     job, inputs = _job_of(question), question.inputs
     if question.reduction not in ("mean", "sum"):

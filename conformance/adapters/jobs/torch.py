@@ -15,6 +15,7 @@ from torch.nn import utils
 from conformance.adapters.jobs import _processes
 from conformance.adapters.jobs._torch import (
     Record,
+    isolated,
     job_of,
     loader,
     make_criterion,
@@ -61,18 +62,20 @@ def together(questions: Sequence[Question]) -> list[Answer]:
     return _processes.together("conformance.adapters.jobs._ranks_torch:perform", questions)
 
 
+@isolated()
 def train(question: Question) -> Computed:
     """Train by the usual loop."""
     return trained(question, _fit)
 
 
+@isolated()
 def evaluate(question: Question) -> Computed:
     """Evaluate by the tutorial's loop: the mean of the batches' losses."""
-    work = _Work(question)
-    batches = loader(question)
-    return Computed(epoch_loss=reported(question, work.total(batches) / len(batches)))
+    losses = _Work(question).validate(loader(question))
+    return Computed(epoch_loss=reported(question, sum(losses) / len(losses)))
 
 
+@isolated()
 def predict(question: Question) -> Computed:
     """Predict batch by batch."""
     work = _Work(question)
@@ -115,11 +118,11 @@ class _Work:
             loss: torch.Tensor = self.criterion(outputs, shaped_targets(self.job, targets))
         return loss
 
-    def total(self, batches: Iterable[Sequence[torch.Tensor]]) -> float:
-        """The sum of the batches' losses, in evaluation mode."""
+    def validate(self, batches: Iterable[Sequence[torch.Tensor]]) -> list[float]:
+        """The loss of each batch, in evaluation mode."""
         self.model.eval()
         with torch.no_grad():
-            return sum(self.loss(batch).item() for batch in batches)
+            return [self.loss(batch).item() for batch in batches]
 
 
 def _fit(question: Question) -> Record:
@@ -145,8 +148,8 @@ def _fit(question: Question) -> Record:
             record.losses.append(loss.detach())
         record.logged.append(total / len(batches))
         if validation is not None:
-            work.total(validation)
-            record.validated += len(validation)
-    windows = -(-len(batches) // job.accumulate)
-    record.check("the loop", batches=job.epochs * len(batches), steps=job.epochs * windows)
+            record.validated += len(work.validate(validation))
+    record.check_epochs(
+        "the loop", epochs=job.epochs, batches=len(batches), accumulate=job.accumulate
+    )
     return record
