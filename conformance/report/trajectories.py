@@ -197,6 +197,9 @@ def _curves(case: Case, name: str, results: Mapping[Subject, Result]) -> Iterato
     wrong = [subject for subject in given if is_wrong(results[subject])]
     for policies in groups.values():
         values = truths[policies[0]][1]
+        if not values.size:
+            # A job in which no step is made has nothing to draw.
+            continue
         subjects = [
             subject
             for subject in given
