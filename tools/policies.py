@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from conformance import adapters
+from conformance.jobs import CONVENTIONS
 from conformance.records import read_run
 
 if TYPE_CHECKING:
@@ -28,10 +29,10 @@ Followed = dict[str, dict[str, str]]
 
 
 def followed(results: Iterable[Result], adapter: str) -> Followed:
-    """What an adapter follows on the cases where policies differ, as far as it is not wrong."""
+    """What an adapter follows in the jobs where policies differ, as far as it is not wrong."""
     found: Followed = defaultdict(dict)
     for result in results:
-        policies = {output.policy for output in result.outputs.values()} - {None}
+        policies = {output.policy for output in result.outputs.values()} & CONVENTIONS.keys()
         if result.adapter == adapter and result.grade != "wrong" and len(policies) == 1:
             found[result.case][result.dtype] = str(*policies)
     return found

@@ -19,13 +19,13 @@ from conformance.adapters.jobs._ranks import WORLD, dataset, decline, group, of_
 from conformance.adapters.jobs._torch import (
     Record,
     job_of,
+    laid_out,
     loader,
     make_criterion,
     make_model,
     make_optimizer,
     reported,
     shaped,
-    shaped_targets,
     trained,
 )
 from conformance.model import Computed
@@ -76,7 +76,7 @@ class _Work:
         self, batch: Sequence[torch.Tensor], **_: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
         features, targets = batch
-        return features, shaped_targets(self.job, targets)
+        return features, laid_out(self.job, targets)
 
 
 def _loader(question: Question) -> Any:

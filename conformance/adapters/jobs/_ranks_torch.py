@@ -21,13 +21,13 @@ from conformance.adapters.jobs._torch import (
     Batches,
     Record,
     job_of,
+    laid_out,
     loader,
     make_criterion,
     make_model,
     make_optimizer,
     reported,
     shaped,
-    shaped_targets,
     trained,
 )
 from conformance.model import Computed
@@ -70,7 +70,7 @@ class _Work:
         """The loss of a batch, 0-d."""
         features, targets = batch
         outputs = shaped(self.job, self.model(features))
-        loss: torch.Tensor = self.criterion(outputs, shaped_targets(self.job, targets))
+        loss: torch.Tensor = self.criterion(outputs, laid_out(self.job, targets))
         return loss
 
     def brought_together(self, value: float) -> float:

@@ -166,16 +166,21 @@ def validation_loader(question: Question) -> DataLoader[Any] | None:
     return DataLoader(TensorDataset(*first)) if count else None
 
 
+def squeezed(job: Job, outputs: torch.Tensor) -> torch.Tensor:
+    """Outputs of the model, (B, classes), without the dimensions that the job takes off."""
+    if job.squeeze is None:
+        return outputs
+    return outputs.squeeze(-1) if job.squeeze == "last" else outputs.squeeze()
+
+
+def laid_out(job: Job, array: torch.Tensor) -> torch.Tensor:
+    """Outputs or targets with the classes first, where the job has them so."""
+    return array.T if job.classes_first else array
+
+
 def shaped(job: Job, outputs: torch.Tensor) -> torch.Tensor:
     """Outputs of the model, (B, classes), as the job has them before the loss."""
-    if job.squeeze is not None:
-        outputs = outputs.squeeze(-1) if job.squeeze == "last" else outputs.squeeze()
-    return outputs.T if job.classes_first else outputs
-
-
-def shaped_targets(job: Job, targets: torch.Tensor) -> torch.Tensor:
-    """The targets of a batch as the job has them before the loss."""
-    return targets.T if job.classes_first else targets
+    return laid_out(job, squeezed(job, outputs))
 
 
 def probabilities(job: Job, model: nn.Module, features: torch.Tensor) -> torch.Tensor:

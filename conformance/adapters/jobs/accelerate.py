@@ -22,6 +22,7 @@ from conformance.adapters.jobs._torch import (
     Record,
     isolated,
     job_of,
+    laid_out,
     loader,
     make_criterion,
     make_model,
@@ -29,7 +30,7 @@ from conformance.adapters.jobs._torch import (
     predicted,
     probabilities,
     shaped,
-    shaped_targets,
+    squeezed,
     trained,
     validation_loader,
 )
@@ -72,11 +73,12 @@ def evaluate(question: Question) -> Computed:
     model.eval()
     with torch.no_grad():
         gathered = [
-            work.accelerator.gather_for_metrics((model(features), targets))
+            work.accelerator.gather_for_metrics((squeezed(work.job, model(features)), targets))
             for features, targets in batches
         ]
         outputs, targets = map(torch.cat, zip(*gathered, strict=True))
-        return Computed(epoch_loss=to_array(work.loss(outputs, targets)))
+        loss = work.criterion(laid_out(work.job, outputs), laid_out(work.job, targets))
+        return Computed(epoch_loss=to_array(loss))
 
 
 @isolated()
@@ -108,9 +110,7 @@ class _Work:
 
     def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """The loss of what the model gives, 0-d."""
-        loss: torch.Tensor = self.criterion(
-            shaped(self.job, outputs), shaped_targets(self.job, targets)
-        )
+        loss: torch.Tensor = self.criterion(shaped(self.job, outputs), laid_out(self.job, targets))
         return loss
 
     def validate(self, model: Any, batches: Any) -> list[float]:

@@ -20,6 +20,7 @@ from conformance.adapters.jobs._torch import (
     Record,
     isolated,
     job_of,
+    laid_out,
     loader,
     make_criterion,
     make_model,
@@ -28,7 +29,6 @@ from conformance.adapters.jobs._torch import (
     probabilities,
     reported,
     shaped,
-    shaped_targets,
     trained,
     validation_loader,
 )
@@ -100,7 +100,7 @@ class _Work:
         """The loss of a batch, 0-d; ``model`` as Fabric has set it up."""
         features, targets = batch
         outputs = shaped(self.job, model(features))
-        loss: torch.Tensor = self.criterion(outputs, shaped_targets(self.job, targets))
+        loss: torch.Tensor = self.criterion(outputs, laid_out(self.job, targets))
         return loss
 
     def validate(self, model: Any, batches: Any) -> list[float]:

@@ -13,6 +13,7 @@ from conformance.adapters.jobs._torch import (
     Record,
     isolated,
     job_of,
+    laid_out,
     loader,
     make_criterion,
     make_model,
@@ -22,7 +23,6 @@ from conformance.adapters.jobs._torch import (
     probabilities,
     reported,
     shaped,
-    shaped_targets,
     trained,
     true_dtype,
     validation_loader,
@@ -124,7 +124,7 @@ class _Work:
             tensor.to(device, self.dtype, non_blocking=non_blocking) for tensor in batch
         )
         # A prediction has no targets.
-        return features, shaped_targets(self.job, targets[0]) if targets else None
+        return features, laid_out(self.job, targets[0]) if targets else None
 
 
 def _run(question: Question) -> Record:

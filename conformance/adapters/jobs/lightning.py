@@ -14,6 +14,7 @@ from conformance.adapters.jobs._torch import (
     Record,
     isolated,
     job_of,
+    laid_out,
     loader,
     make_criterion,
     make_model,
@@ -21,7 +22,6 @@ from conformance.adapters.jobs._torch import (
     predicted,
     probabilities,
     shaped,
-    shaped_targets,
     trained,
     validation_loader,
 )
@@ -88,7 +88,7 @@ class Module(LightningModule):
         """The loss of a batch, 0-d."""
         features, targets = batch
         outputs = shaped(self.job, self.model(features))
-        loss: torch.Tensor = self.criterion(outputs, shaped_targets(self.job, targets))
+        loss: torch.Tensor = self.criterion(outputs, laid_out(self.job, targets))
         return loss
 
     def training_step(self, batch: Sequence[torch.Tensor]) -> torch.Tensor:

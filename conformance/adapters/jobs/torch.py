@@ -17,6 +17,7 @@ from conformance.adapters.jobs._torch import (
     Record,
     isolated,
     job_of,
+    laid_out,
     loader,
     make_criterion,
     make_model,
@@ -26,7 +27,6 @@ from conformance.adapters.jobs._torch import (
     probabilities,
     reported,
     shaped,
-    shaped_targets,
     trained,
     true_dtype,
     validation_loader,
@@ -115,7 +115,7 @@ class _Work:
         features, targets = map(self.moved, batch)
         with self.autocast():
             outputs = shaped(self.job, self.model(features))
-            loss: torch.Tensor = self.criterion(outputs, shaped_targets(self.job, targets))
+            loss: torch.Tensor = self.criterion(outputs, laid_out(self.job, targets))
         return loss
 
     def validate(self, batches: Iterable[Sequence[torch.Tensor]]) -> list[float]:
