@@ -60,8 +60,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="PATH",
-        help="a case file, or a folder of them below which ids begin, instead of the suite's own;"
-        " may be repeated",
+        help="a case file, or a folder of them below which ids begin, instead of all of the suite's"
+        " own; may be repeated",
     )
     group.addoption(
         "--run-file",

@@ -139,7 +139,7 @@ def _refuse(error: OSError) -> NoReturn:
 
 
 def _group(path: Path, root: Path) -> str:
-    for base in (root, default_root()):
+    for base in (default_root(), root):
         real = os.path.realpath(base)
         if base.is_dir() and path.is_relative_to(real):
             return path.relative_to(real).with_suffix("").as_posix()

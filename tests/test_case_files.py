@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.corpus import CorpusError, load_corpus
+from conformance.corpus import CorpusError, default_root, load_corpus
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,3 +114,10 @@ def test_a_name_that_fits_no_id_is_refused(tmp_path: Path) -> None:
     assert found.endswith("Rename the file or its folder.")
     # The name of the root is no part of an id.
     assert ["theme/one"] == ids(tmp_path / "Folder")
+
+
+def test_a_case_of_the_suite_has_its_id_however_its_file_is_named() -> None:
+    folder = default_root() / "training"
+    named = {case.id for case in load_corpus([folder / "modes.yaml"]).cases}
+    assert named <= {case.id for case in load_corpus([folder]).cases}
+    assert {"training/modes"} == {name.rpartition("/")[0] for name in named}
