@@ -26,6 +26,20 @@ _VIEWS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "flip_last": lambda features: features.flip(-1),
     "flip_rows": lambda features: features.flip(-2),
 }
+COMMON = frozenset(
+    {
+        "accumulate",
+        "classes_first",
+        "left_in_eval",
+        "precision",
+        "shuffle",
+        "squeeze",
+        "validation",
+        "views",
+    }
+)
+"""The keys of a job that every trainer takes."""
+
 _DTYPES = {
     "16": torch.float16,
     "bf16": torch.bfloat16,

@@ -19,6 +19,7 @@ from accelerate.state import AcceleratorState, GradientState
 from conformance.adapters._torch import to_array
 from conformance.adapters.jobs._loaders import data_loader
 from conformance.adapters.jobs._torch import (
+    COMMON,
     Record,
     isolated,
     job_of,
@@ -39,20 +40,7 @@ from conformance.model import Computed
 if TYPE_CHECKING:
     from conformance.model import Question
 
-OPTIONS = frozenset(
-    {
-        "accumulate",
-        "classes_first",
-        "clip_norm",
-        "clip_value",
-        "left_in_eval",
-        "precision",
-        "shuffle",
-        "squeeze",
-        "validation",
-        "views",
-    }
-)
+OPTIONS = COMMON | {"clip_norm", "clip_value"}
 """The keys of a job that it takes. Stages, and a second fit, are a Trainer's."""
 
 MIXED_PRECISION = {None: "no", "32-true": "no", "16-mixed": "fp16", "bf16-mixed": "bf16"}

@@ -10,6 +10,7 @@ from ignite.metrics import Loss, RunningAverage
 
 from conformance.adapters.jobs import _processes
 from conformance.adapters.jobs._torch import (
+    COMMON,
     Record,
     isolated,
     job_of,
@@ -36,20 +37,7 @@ if TYPE_CHECKING:
 
     from conformance.model import Answer, Question
 
-OPTIONS = frozenset(
-    {
-        "accumulate",
-        "classes_first",
-        "left_in_eval",
-        "precision",
-        "processes",
-        "refit",
-        "shuffle",
-        "squeeze",
-        "validation",
-        "views",
-    }
-)
+OPTIONS = COMMON | {"processes", "refit"}
 """create_supervised_trainer has no place where gradients could be clipped. It has one evaluator
 for all stages. Arguments of a job's trainer are those of Lightning's."""
 

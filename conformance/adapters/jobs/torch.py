@@ -14,6 +14,7 @@ from torch.nn import utils
 
 from conformance.adapters.jobs import _processes
 from conformance.adapters.jobs._torch import (
+    COMMON,
     Record,
     isolated,
     job_of,
@@ -38,22 +39,7 @@ if TYPE_CHECKING:
 
     from conformance.model import Answer, Question
 
-OPTIONS = frozenset(
-    {
-        "accumulate",
-        "classes_first",
-        "clip_norm",
-        "clip_value",
-        "left_in_eval",
-        "precision",
-        "processes",
-        "shuffle",
-        "squeeze",
-        "sync",
-        "validation",
-        "views",
-    }
-)
+OPTIONS = COMMON | {"clip_norm", "clip_value", "processes", "sync"}
 """A loop is no object: it has no arguments, no stages, and nothing left over to train again."""
 
 
