@@ -199,8 +199,9 @@ def _in_bulk(
 
 def _alone(adapter: LossAdapter, question: Question) -> Answer:
     check = _watch(question)
-    ask = adapter.perform if question.job else adapter.evaluate
-    return check(attempt(partial(ask, question)))
+    if question.job is None:
+        return check(attempt(partial(adapter.evaluate, question)))
+    return check(attempt(lambda: next(iter(adapter.perform_all([question])))))
 
 
 def _watch(question: Question) -> Callable[[object], Answer]:

@@ -62,6 +62,16 @@ class Raises(NumpyAdapter):
     jobs = trainer(_raises)
 
 
+def _no_more(questions: Any) -> Any:
+    msg = "no more processes"
+    raise OSError(msg)
+
+
+class CannotStart(NumpyAdapter):
+    name = "cannot-start"
+    jobs = SimpleNamespace(train=reference.train, OPTIONS=reference.OPTIONS, together=_no_more)
+
+
 class LossesOnly(NumpyAdapter):
     name = "losses-only"
     jobs = None

@@ -106,3 +106,19 @@ def test_trainers_are_compared_with_raw_pytorch(jobs: Path) -> None:
     assert 0 == ran.code, ran.output
     name = "test_trainer_does_a_job_with_the_bits_of_raw_pytorch[lightning-cpu-float32]"
     assert f"test_job_agreement.py::{name} PASSED" in ran.output
+
+
+def test_processes_that_cannot_be_started_cost_the_jobs_that_need_them(jobs: Path) -> None:
+    path = jobs / "theme.yaml"
+    shared = "job: {shards: [[3], [2]], optimizer: {lr: 0.5}}"
+    path.write_text(
+        JOBS + f"  - id: shared\n    about: Two processes.\n    {shared}\n", encoding="utf-8"
+    )
+    fill(path, "theme", load_glossary([jobs]))
+    ran = run(jobs, adapter="job_fakes:CannotStart")
+    assert 1 == ran.code
+    assert "raised OSError: no more processes" in ran.output
+    assert {
+        "theme/short-cannot-start-float32": "passed",
+        "theme/shared-cannot-start-float32": "failed",
+    } == ran.results

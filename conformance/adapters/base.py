@@ -89,7 +89,8 @@ class LossAdapter(ABC):
         """
         together = getattr(self.jobs, "together", None)
         shared = [question for question in questions if together and _processes(question) > 1]
-        answers = iter(together(shared) if together and shared else ())
+        given = attempt(partial(together, shared)) if together and shared else []
+        answers = iter(given if isinstance(given, list) else [given] * len(shared))
         for question in questions:
             if together and _processes(question) > 1:
                 yield next(answers)
