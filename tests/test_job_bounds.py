@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -145,7 +144,7 @@ def test_what_is_computed_with_in_a_narrow_format_is_rounded_on_the_way() -> Non
     assert 2**15 < narrow / wide < 2**18
 
 
-def test_a_large_job_has_bounds_in_time() -> None:
+def test_a_job_too_large_for_tracked_errors_has_bounds_all_the_same() -> None:
     job = Job(classes=10, batches=(3, 3), optimizer=OPTIMIZERS["sgd"])
     case = scenario(job)
     rng = np.random.default_rng(0)
@@ -154,9 +153,7 @@ def test_a_large_job_has_bounds_in_time() -> None:
         "targets": array(np.eye(10)[:6]),
         "parameters": array(rng.standard_normal(7850) / 32),
     }
-    start = time.process_time()
     bounds = job_bounds(replace(case, inputs=inputs), FORMATS["float32"], None)
-    assert time.process_time() - start < 1
     assert (2 * 7850,) == bounds["parameters"].coarse.shape
     assert bounds["parameters"].coarse.max() < 1e-4
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -38,7 +37,6 @@ QUESTIONS = {
     "predict": ask("predict", **UNEVEN),
     "afterwards": ask("evaluate", dtype="float64", **UNEVEN),
 }
-LAUNCH_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +44,8 @@ def answers() -> dict[tuple[str, str], Any]:
     """Trainer and question to its answer; one launch for each trainer."""
     found = {}
     for trainer in TRAINERS:
-        start = time.monotonic()
         worker = f"conformance.adapters.jobs._ranks_{trainer}:perform"
         given = together(worker, list(QUESTIONS.values()))
-        assert time.monotonic() - start < LAUNCH_S
         found |= {(trainer, name): a for name, a in zip(QUESTIONS, given, strict=True)}
     return found
 
