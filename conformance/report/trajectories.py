@@ -186,9 +186,10 @@ def _matrix(name: str, shape: Sequence[int], values: Values) -> Values:
 def _curves(case: Case, name: str, results: Mapping[Subject, Result]) -> Iterator[Curve]:
     truths = _truths(case, name)
     groups: dict[tuple[Any, ...], list[str]] = {}
-    for policy, (truth, _) in truths.items():
-        key = truth.shape, truth.values, precision_of(policy)
-        groups.setdefault(key, []).append(policy)
+    for policy, (truth, values) in truths.items():
+        if values.size:  # Where no step is made, there is nothing to draw.
+            key = truth.shape, truth.values, precision_of(policy)
+            groups.setdefault(key, []).append(policy)
     given = {
         subject: values
         for subject, result in results.items()
@@ -197,9 +198,6 @@ def _curves(case: Case, name: str, results: Mapping[Subject, Result]) -> Iterato
     wrong = [subject for subject in given if is_wrong(results[subject])]
     for policies in groups.values():
         values = truths[policies[0]][1]
-        if not values.size:
-            # A job in which no step is made has nothing to draw.
-            continue
         subjects = [
             subject
             for subject in given
