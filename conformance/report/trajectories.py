@@ -191,9 +191,9 @@ def _curves(case: Case, name: str, results: Mapping[Subject, Result]) -> Iterato
             key = truth.shape, truth.values, precision_of(policy)
             groups.setdefault(key, []).append(policy)
     given = {
-        subject: values
+        subject: answer
         for subject, result in results.items()
-        if name in result.outputs and (values := _given(name, result.outputs[name])) is not None
+        if name in result.outputs and (answer := _given(name, result.outputs[name])) is not None
     }
     wrong = [subject for subject in given if is_wrong(results[subject])]
     for policies in groups.values():
