@@ -55,6 +55,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=
         reason: Why it was not run, or what is wrong.
         declined: Outputs that the case asks for and the adapter does not offer.
         deviation: The issue link of the deviation that it matches.
+        since: The day on which that deviation was written down, ISO 8601.
         ms: Milliseconds; within a bulk evaluation, the group's time shared equally.
     """
 
@@ -69,6 +70,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=
     raised: str | None = None
     reason: str | None = None
     deviation: str | None = None
+    since: str | None = None
     declined: Sequence[str] = ()
     ms: float | None = None
 

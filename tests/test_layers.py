@@ -39,6 +39,7 @@ FLOORS = [
         "expectations",
         "following",
         "grading",
+        "history",
         "job_bounds",
         "jobentries",
         "loops",
@@ -67,6 +68,7 @@ FLOORS = [
         "bench",
         "check",
         "cli",
+        "commands",
         "conftest",
         "fill",
         "outcome",
@@ -87,7 +89,7 @@ def name_of(path: Path) -> str:
 
 def place_of(name: str) -> str:
     """A package that stands on one floor as a whole, or the module."""
-    return name.partition(".")[0] if name.startswith(("report", "truth")) else name
+    return name.partition(".")[0] if name.startswith(("commands", "report", "truth")) else name
 
 
 def imports(path: Path) -> set[str]:
@@ -154,12 +156,14 @@ def test_the_report_needs_neither_adapters_nor_the_runner() -> None:
                 "errors",
                 "floats",
                 "glossary",
+                "history",
                 "jobs",
                 "layouts",
                 "model",
                 "operations",
                 "records",
                 "results",
+                "ulps",
             } >= {other for other in imports(path) if place_of(other) != "report"}, name_of(path)
 
 

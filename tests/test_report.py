@@ -17,10 +17,11 @@ from conformance.errors import ConformanceError
 from conformance.model import Expected
 from conformance.report import render_report, write_report
 from conformance.report.evidence import gather
+from conformance.report.known import deviations
 from conformance.report.marks import NOT_RUN
 from conformance.report.matrix import ALL as ALL_DTYPES
 from conformance.report.matrix import build_matrix
-from conformance.report.summary import count, deviations, policies, sentences
+from conformance.report.summary import count, policies, sentences
 from conformance.results import NotRun, OutputResult
 
 if TYPE_CHECKING:

@@ -15,8 +15,11 @@ from markupsafe import Markup
 from conformance.errors import ConformanceError
 from conformance.glossary import Glossary
 from conformance.report.agreement import compare_subjects
+from conformance.report.devices import compare_devices
 from conformance.report.differences import show_differences
+from conformance.report.disagreements import find_disagreements
 from conformance.report.evidence import gather
+from conformance.report.known import deviations
 from conformance.report.links import link
 from conformance.report.marks import HEAT_LABELS, MARKS
 from conformance.report.matrix import build_matrix
@@ -24,22 +27,28 @@ from conformance.report.moves import first_move
 from conformance.report.payload import build_payload, pack
 from conformance.report.policy_words import policy_words
 from conformance.report.published import compare_published
-from conformance.report.summary import Counts, count, deviations, policies, sentences
+from conformance.report.summary import Counts, count, policies, sentences
 from conformance.report.trainers import compare_trainers
+from conformance.report.trend import draw_history
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from conformance.history import Entry
     from conformance.model import Case
     from conformance.results import Run
 
 _HERE = Path(__file__).parent
 # Joined in this order into one script, so that one digest stands in the policy.
 _SCRIPTS = ("data.js", "dom.js", "plot.js", "table.js", "panel.js", "trainers.js", "main.js")
+_STYLES = ("report.css", "sections.css")
 
 
 def render_report(
-    runs: Sequence[Run], cases: Sequence[Case], glossary: Glossary | None = None
+    runs: Sequence[Run],
+    cases: Sequence[Case],
+    glossary: Glossary | None = None,
+    history: Sequence[Entry] = (),
 ) -> str:
     """The report of ``runs`` as one HTML page that loads nothing from anywhere.
 
@@ -52,7 +61,7 @@ def render_report(
     trainers = compare_trainers(evidence)
     glossary = glossary or Glossary()
     script = "\n".join(_read(name) for name in _SCRIPTS)
-    style = _read("report.css")
+    style = "\n".join(_read(name) for name in _STYLES)
     environment = Environment(
         autoescape=True,
         loader=FileSystemLoader(_HERE / "templates"),
@@ -65,10 +74,13 @@ def render_report(
         agreements=compare_subjects(evidence),
         counts=counts,
         deviations=deviations(evidence),
+        devices=compare_devices(evidence),
         differences=show_differences(trainers, evidence),
+        disagreements=find_disagreements(evidence),
         digests={"script": _digest(script), "style": _digest(style)},
         evidence=evidence,
         glossary=glossary,
+        history=draw_history(history),
         link=link,
         marks=MARKS,
         heat_labels=HEAT_LABELS,
@@ -91,14 +103,18 @@ def render_report(
 
 
 def write_report(
-    runs: Sequence[Run], cases: Sequence[Case], path: Path, glossary: Glossary | None = None
+    runs: Sequence[Run],
+    cases: Sequence[Case],
+    path: Path,
+    glossary: Glossary | None = None,
+    history: Sequence[Entry] = (),
 ) -> None:
     """Write the report of ``runs`` to ``path``; whoever opens it sees all of it or the old one.
 
     Raises:
         ConformanceError: If the file cannot be written.
     """
-    page = render_report(runs, cases, glossary)
+    page = render_report(runs, cases, glossary, history)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".partial")

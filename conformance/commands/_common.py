@@ -1,0 +1,88 @@
+"""What the commands share: exit codes, output, options."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from conformance.corpus import Corpus
+    from conformance.results import Run
+
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+FINE, WRONG, STALE, NOTHING, INVALID, USAGE = 0, 1, 2, 3, 4, 64
+"""Exit codes: all is well, something is wrong, a deviation is stale, nothing was executed, a case
+or run file is invalid, the command line is."""
+
+INTERRUPTED, UNREAD = 130, 141  # As a shell reports the signals SIGINT and SIGPIPE.
+
+
+def say(text: str) -> None:
+    """Print a line of the answer."""
+    print(text)  # noqa: T201
+
+
+def say_json(answer: Any) -> None:
+    """Print the answer to a program."""
+    import json  # noqa: PLC0415
+
+    say(json.dumps(answer, indent=2))
+
+
+def warn(text: str) -> None:
+    """Print a line that is not part of the answer."""
+    print(text, file=sys.stderr)  # noqa: T201
+
+
+def show(text: str) -> None:
+    """Show progress, on one line of a terminal."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text[:100]}", end="", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def add_format(parser: argparse.ArgumentParser) -> None:
+    """Add --format, for a command whose answer a program might read."""
+    parser.add_argument(
+        "--format", choices=["text", "json"], default="text", help="json is for programs"
+    )
+
+
+def add_cases(parser: argparse.ArgumentParser) -> None:
+    """Add --cases, for a command that looks cases up."""
+    parser.add_argument(
+        "--cases",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="PATH",
+        help="a case file, or a folder of them, instead of the suite's own; may be repeated",
+    )
+
+
+def load_cases(options: argparse.Namespace) -> Corpus:
+    """The cases that --cases names, or the suite's own."""
+    from conformance.corpus import load_corpus  # noqa: PLC0415
+
+    return load_corpus(options.cases)
+
+
+def add_runs(parser: argparse.ArgumentParser) -> None:
+    """Add the run files that a command reads."""
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run file")
+
+
+def load_runs(paths: Sequence[Path]) -> list[Run]:
+    """Every run of some run files, a merged one giving several."""
+    from conformance.records import read_runs  # noqa: PLC0415
+
+    found = []
+    for path in paths:
+        show(str(path))
+        found += read_runs(path)
+    show("")
+    return found
