@@ -196,9 +196,21 @@ def round_to(value: Real, fmt: Format) -> float:
 
 def is_exact(value: Real, fmt: Format) -> bool:
     """Tell whether ``value`` is a number of ``fmt``, as nan, the infinities and -0.0 are."""
-    if isinstance(value, float) and math.isnan(value):
+    if isinstance(value, float) and not math.isfinite(value):
         return True
-    return round_to(value, fmt) == value
+    numerator, denominator = value.as_integer_ratio()
+    if numerator == 0:
+        return True
+    if denominator & (denominator - 1):
+        return False
+    # It is an odd integer of some bits, times a power of two: no rounding is needed to see it.
+    scale = denominator.bit_length() - 1
+    bits = abs(numerator).bit_length()
+    zeros = (numerator & -numerator).bit_length() - 1
+    smallest = fmt.emin - fmt.precision + 1
+    return (
+        bits - zeros <= fmt.precision and bits - 1 - scale <= fmt.emax and zeros - scale >= smallest
+    )
 
 
 def to_array(
