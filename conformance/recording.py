@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from conformance import __version__
 from conformance.errors import ConformanceError
 from conformance.model import Grade
-from conformance.records import RUN_FORMAT, RunWriter, read_run
+from conformance.records import RUN_FORMAT, read_run, read_runs
 from conformance.report import write_report
 from conformance.results import Header, NotRun, Result
+from conformance.writing import RunWriter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,9 +30,10 @@ class Recorder:
     """Writes the results of one run, and knows what they add up to.
 
     Attributes:
-        path: Of the run file.
+        path: Of the run file; once finished, the one that it has come to.
         results: Those recorded.
         problems: What went wrong with the recording itself, a sentence each.
+        notes: What a person should know of it and is no fault, a sentence each.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Recorder:
         self.path = path
         self.results: list[Result] = []
         self.problems: list[str] = []
+        self.notes: list[str] = []
         self._bench = bench
         self._corpus = corpus
         self._options = options
@@ -67,7 +70,10 @@ class Recorder:
                 return read_run(self._writer.partial)
             for record in (*self._bench.plan.not_run, *self._unselected()):
                 self._writer.add(record)
-            self._writer.close()
+            wanted, self.path = self.path, self._writer.close()
+            if self.path != wanted:
+                note = f"{wanted}: another run has been written there since this one began, and is "
+                self.notes.append(f"{note}kept; this one is {self.path}.")
             return read_run(self.path)
         except ConformanceError as error:
             self.problems.append(str(error))
@@ -85,7 +91,7 @@ class Recorder:
         runs = [run]
         for kept in sorted((folder / "reference").glob("*.jsonl.gz")):
             try:
-                runs.append(read_run(kept))
+                runs += read_runs(kept)
             except ConformanceError as error:
                 self.problems.append(str(error))
         try:

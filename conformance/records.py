@@ -1,179 +1,215 @@
-"""Writes and reads run files: JSON Lines, gzip, a header, results, a footer."""
+"""Reads run files: JSON Lines, gzip or plain, a header, results, a footer."""
 
 from __future__ import annotations
 
+import gc
 import gzip
 import hashlib
-import os
 import zlib
-from collections import Counter
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Self
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NoReturn, cast
 
 import msgspec
 
-from conformance.errors import ConformanceError
-from conformance.results import Footer, Header, NotRun, Result, Run
+from conformance.errors import ConformanceError, one_line
+from conformance.results import Footer, Header, Merged, NotRun, Result, Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from io import BufferedReader
     from pathlib import Path
-    from types import TracebackType
 
 RUN_FORMAT = "bce-conformance-run/1"
 
-_Line = Header | Result | NotRun | Footer
-_encoder = msgspec.json.Encoder()
+MAX_BYTES = 2**30
+"""Of the text of a run file: fifty runs of all cases. A gzip file of 1 MB can hold as much of
+nothing, and must be refused before memory ends."""
+
+MAX_LINES = 1_000_000
+"""Of a run file; each becomes a record of about 3 kB."""
+
+MAX_LINE = 2**20
+"""Bytes of a line. The longest answers, of jobs, take 20,000."""
+
+_MAX_COMPLAINT = 300
+_BLOCK = 2**20
+
+_Line = Header | Result | NotRun | Footer | Merged
 _decoder: msgspec.json.Decoder[_Line] = msgspec.json.Decoder(_Line)
 
 
-class RunWriter:
-    """Writes one run, line by line as results come; the footer when it is closed in order.
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One run of a file, beside the text that it was read from: header, records, footer."""
 
-    The file appears under its final name only when complete; until then, and after a crash, what
-    was written stays beside it, readable, as ``partial``.
-
-    Attributes:
-        partial: The name with the process id and ".partial" appended, so that two runs into one
-            folder do not write into one file.
-
-    Raises:
-        ConformanceError: Here and in every method, if the file cannot be written.
-    """
-
-    def __init__(self, path: Path, header: Header) -> None:
-        self._path = path
-        self.partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-        self._digest = hashlib.sha256()
-        self._counts: Counter[str] = Counter()
-        self._unflushed = 0
-        with self._sentences():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # No name and no time in it: equal runs give equal bytes.
-            self._raw = self.partial.open("wb")
-            self._file = gzip.GzipFile("", "wb", compresslevel=6, fileobj=self._raw, mtime=0)
-            self._write(header)
-            self._file.flush(zlib.Z_SYNC_FLUSH)
-
-    @contextmanager
-    def _sentences(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            msg = f"{self.partial}: {error.strerror or error}. Give a place that can be written to."
-            raise ConformanceError(msg) from None
-
-    def _write(self, line: _Line) -> None:
-        encoded = _encoder.encode(line) + b"\n"
-        self._digest.update(encoded)
-        self._file.write(encoded)
-
-    def add(self, record: Result | NotRun) -> None:
-        """Append one record."""
-        if isinstance(record, Result):
-            self._counts[record.status] += 1
-        else:
-            self._counts["not_run"] += record.items
-        self._unflushed += 1
-        with self._sentences():
-            self._write(record)
-            if self._unflushed == 100:
-                self._file.flush(zlib.Z_SYNC_FLUSH)
-                self._unflushed = 0
-
-    def close(self) -> None:
-        """Write the footer and give the file its name."""
-        footer = Footer(counts=dict(sorted(self._counts.items())), digest=self._digest.hexdigest())
-        with self._sentences():
-            self._file.write(_encoder.encode(footer) + b"\n")
-            self._close()
-            self.partial.replace(self._path)
-
-    def abandon(self) -> None:
-        """Stop without a footer; what was written stays in ``partial``."""
-        with self._sentences():
-            self._close()
-
-    def _close(self) -> None:
-        self._file.close()
-        self._raw.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.abandon()
-
-
-def _lines(path: Path) -> Iterator[bytes]:
-    """Complete lines, as far as the file can be read; a cut gzip stream just ends."""
-    try:
-        with gzip.open(path, "rb") as file:
-            for line in file:
-                if line.endswith(b"\n"):
-                    yield line
-    except (EOFError, zlib.error):
-        return
+    run: Run
+    text: memoryview
 
 
 def read_run(path: Path) -> Run:
-    """Read a run file; one that was cut short comes back with ``footer`` None.
+    """Read a run file of one run; one that was cut short comes back with ``footer`` None.
 
     Raises:
-        ConformanceError: If there is no such file, it is not a run, or a line of it is not one
-            of the four records or does not belong to the footer's digest.
+        ConformanceError: As ``read_sections``, and if it holds several runs.
     """
-    header: Header | None = None
-    footer: Footer | None = None
-    results: list[Result] = []
-    not_run: list[NotRun] = []
-    digest = hashlib.sha256()
-    try:
-        for number, line in enumerate(_lines(path), start=1):
-            try:
-                record = _decoder.decode(line)
-            except msgspec.MsgspecError as error:
-                msg = f"{path}:{number}: {error}. Is this a run file of format {RUN_FORMAT}?"
-                raise ConformanceError(msg) from None
-            match record:
-                case Header():
-                    header = record
-                case Result():
-                    results.append(record)
-                case NotRun():
-                    not_run.append(record)
-                case Footer():
-                    footer = record
-                    break
-            digest.update(line)
-    except gzip.BadGzipFile:
-        msg = f"{path}: not gzip, so not a run file. Give a file that a run wrote."
-        raise ConformanceError(msg) from None
-    except OSError as error:
-        msg = f"{path}: {error.strerror or error}. Give a run file that can be read."
-        raise ConformanceError(msg) from None
-    if header is None or header.format != RUN_FORMAT:
-        found = "no header" if header is None else f"format {header.format!r}"
-        msg = f"{path}: {found}; this version reads {RUN_FORMAT!r}. Was it made by another version?"
+    runs = read_runs(path)
+    if len(runs) > 1:
+        msg = f"{path}: holds {len(runs)} runs, where one is wanted. Give one that was not merged."
         raise ConformanceError(msg)
-    if footer is not None and footer.digest != digest.hexdigest():
-        msg = f"{path}: its lines do not add up to its footer's digest. It was edited or damaged."
-        raise ConformanceError(msg)
-    return Run(path=path, header=header, results=results, not_run=not_run, footer=footer)
+    return runs[0]
 
 
 def read_runs(path: Path) -> list[Run]:
     """Read every run of a run file: one, or those that were merged into it.
 
     Raises:
-        ConformanceError: As ``read_run``.
+        ConformanceError: As ``read_sections``.
     """
-    return [read_run(path)]
+    return [section.run for section in read_sections(path)]
+
+
+def read_sections(path: Path) -> list[Section]:
+    """Read every run of a run file, gzip or plain, with its text; at least one.
+
+    A run that was cut short has no footer. A merged file that was cut short has fewer runs than it
+    says; the last of them then counts as cut short.
+
+    Raises:
+        ConformanceError: If there is no such file, it is not a run file, it is larger than one can
+            be (``MAX_BYTES``, ``MAX_LINES``, ``MAX_LINE``), a line of it is not what has to stand
+            there, or the lines of a run do not belong to its footer's digest.
+    """
+    whole = _text(path)
+    text = memoryview(whole)
+    merged: Merged | None = None
+    current: _Reading | None = None
+    sections: list[_Reading] = []
+    with _no_collection():
+        for number, start, end in _lines(path, whole):
+            record = _decode(path, number, text[start:end])
+            match record:
+                case Result() if current is not None:
+                    current.results.append(record)
+                case NotRun() if current is not None:
+                    current.not_run.append(record)
+                case Footer() if current is not None:
+                    digest = hashlib.sha256(text[current.start : start]).hexdigest()
+                    if record.digest != digest:
+                        what = "the lines above do not add up to its digest"
+                        _refuse(path, number, what, "It was edited or damaged.")
+                    current.footer, current.end, current = record, end, None
+                case Header() if current is None or merged is not None:
+                    _check_format(path, number, record)
+                    if len(sections) == (merged.runs if merged is not None else 1):
+                        remedy = "Put runs into one file with `bce-conformance merge`."
+                        _refuse(path, number, "a header more than it has runs", remedy)
+                    if current is not None:
+                        current.end = start
+                    current = _Reading(record, start, len(text))
+                    sections.append(current)
+                case Merged() if number == 1:
+                    _check_format(path, number, record)
+                    merged = record
+                case _:
+                    name = record.__struct_config__.tag
+                    _refuse(path, number, f"a {name} has no place here", "It was edited.")
+    if not sections:
+        msg = f"{path}: no header in it. Give a file that a run of format {RUN_FORMAT} wrote."
+        raise ConformanceError(msg)
+    if merged is not None and len(sections) < merged.runs:
+        sections[-1].footer = None
+    return [
+        Section(
+            Run(path, section.header, section.results, section.not_run, section.footer),
+            text[section.start : section.end],
+        )
+        for section in sections
+    ]
+
+
+@dataclass(slots=True)
+class _Reading:
+    """A run while it is being read; ``start`` and ``end`` are where its text is."""
+
+    header: Header
+    start: int
+    end: int
+    results: list[Result] = field(default_factory=list)
+    not_run: list[NotRun] = field(default_factory=list)
+    footer: Footer | None = None
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep the garbage collector from looking, in vain, through records as they come."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _text(path: Path) -> bytearray:
+    """What a file holds, as far as it can be read: a cut gzip stream just ends."""
+    text = bytearray()
+    try:
+        with path.open("rb") as raw:
+            start = raw.peek(2)[:2]
+            if start not in (b"\x1f\x8b", b"") and not start.startswith(b"{"):
+                msg = f"{path}: neither gzip nor JSON Lines. Give a file that a run wrote."
+                raise ConformanceError(msg)
+            zipped = start == b"\x1f\x8b"
+            file = cast("BufferedReader", gzip.GzipFile(fileobj=raw)) if zipped else raw
+            while block := file.read1(_BLOCK):
+                text += block
+                if len(text) > MAX_BYTES:
+                    msg = f"{path}: its text has more than {MAX_BYTES:,} bytes, the most of a run "
+                    msg += "file. Merge fewer runs into one."
+                    raise ConformanceError(msg)
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        pass
+    except OSError as error:
+        msg = f"{path}: {error.strerror or error}. Give a run file that can be read."
+        raise ConformanceError(msg) from None
+    return text
+
+
+def _lines(path: Path, text: bytearray) -> Iterator[tuple[int, int, int]]:
+    """Number, start and end of each complete line, its line break included."""
+    if text.count(b"\n") > MAX_LINES:
+        msg = f"{path}: has more than {MAX_LINES:,} lines, the most of a run file. "
+        msg += "Merge fewer runs into one."
+        raise ConformanceError(msg)
+    number, start = 1, 0
+    while end := text.find(b"\n", start, start + MAX_LINE) + 1:
+        yield number, start, end
+        number, start = number + 1, end
+    if len(text) - start >= MAX_LINE:
+        what = f"a line of more than {MAX_LINE:,} bytes, the most of a run file"
+        _refuse(path, number, what, "It was edited or damaged.")
+
+
+def _decode(path: Path, number: int, line: memoryview) -> _Line:
+    try:
+        return _decoder.decode(line)
+    except RecursionError:
+        what = "nested too deeply"
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        what = str(error)
+        what = what if len(what) <= _MAX_COMPLAINT else f"{what[:_MAX_COMPLAINT]}..."
+    return _refuse(path, number, one_line(what), f"Is this a run file of format {RUN_FORMAT}?")
+
+
+def _check_format(path: Path, number: int, record: Header | Merged) -> None:
+    if record.format != RUN_FORMAT:
+        found = one_line(record.format[:_MAX_COMPLAINT])
+        what = f"format '{found}'; this version reads '{RUN_FORMAT}'"
+        _refuse(path, number, what, "Read it with the version that made it.")
+
+
+def _refuse(path: Path, number: int, what: str, remedy: str) -> NoReturn:
+    msg = f"{path}:{number}: {what}. {remedy}"
+    raise ConformanceError(msg)

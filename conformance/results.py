@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence  # noqa: TC003 - msgspec reads the annotations
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
@@ -12,7 +12,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class OutputResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+GradeName = Annotated[str, msgspec.Meta(pattern=r"\A(?:exact|faithful|accurate|coarse|wrong)\Z")]
+"""The name of a model.Grade; whoever reads a run file may rely on it."""
+
+Hex = Annotated[str, msgspec.Meta(pattern=r"\A(?:[0-9a-f]{2})*\Z")]
+"""Whole bytes."""
+
+NonNegative = Annotated[float, msgspec.Meta(ge=0)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+"""As far as every reader of JSON counts without a gap."""
+
+
+# gc=False: the records of a run are many, and none can be part of a cycle.
+class OutputResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One graded output.
 
     Attributes:
@@ -24,27 +36,27 @@ class OutputResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         ulps: Error of each element in C order, for outputs of at most 64 compared elements.
         dtype: The dtype returned.
         shape: The shape returned.
-        bits: Raw little-endian bytes in hex, for outputs of at most 256 bytes.
+        bits: Raw little-endian bytes in hex, for outputs of at most 256 bytes, or 8,192 of a job.
         digest: SHA-256 of the raw bytes of larger ones.
         message: Why it is wrong, in a sentence.
     """
 
-    grade: str
-    ulp: float | None = None
-    ratio: float | None = None
+    grade: GradeName
+    ulp: NonNegative | None = None
+    ratio: NonNegative | None = None
     policy: str | None = None
-    ulps: Sequence[float | None] = ()
+    ulps: Annotated[Sequence[NonNegative | None], msgspec.Meta(max_length=64)] = ()
     dtype: str | None = None
-    shape: Sequence[int] | None = None
-    bits: str | None = None
-    digest: str | None = None
+    shape: Sequence[Count] | None = None
+    bits: Hex | None = None
+    digest: Hex | None = None
     message: str | None = None
 
 
 Status = Literal["passed", "failed", "deviates", "not_run"]
 
 
-class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="result"):
+class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag="result"):
     """What became of one (case, adapter, device, dtype).
 
     Attributes:
@@ -65,14 +77,14 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=
     device: str
     dtype: str
     status: Status
-    grade: str | None = None
+    grade: GradeName | None = None
     outputs: Mapping[str, OutputResult] = {}
     raised: str | None = None
     reason: str | None = None
     deviation: str | None = None
     since: str | None = None
     declined: Sequence[str] = ()
-    ms: float | None = None
+    ms: NonNegative | None = None
 
 
 class NotRun(msgspec.Struct, frozen=True, kw_only=True, tag="not_run"):
@@ -80,7 +92,7 @@ class NotRun(msgspec.Struct, frozen=True, kw_only=True, tag="not_run"):
 
     adapter: str
     device: str
-    items: int
+    items: Count
     reason: str
 
 
@@ -105,22 +117,48 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, tag="header"):
     devices: Mapping[str, str]
     options: Mapping[str, str]
     corpus: str
-    cases: int
+    cases: Count
 
 
 class Footer(msgspec.Struct, frozen=True, kw_only=True, tag="footer"):
     """The end of a complete run: counts by status, and a digest of the lines above it."""
 
-    counts: Mapping[str, int]
+    counts: Mapping[str, Count]
     digest: str
+
+
+class Merged(msgspec.Struct, frozen=True, kw_only=True, tag="merged"):
+    """The beginning of a file that holds several runs, each whole, from its header on.
+
+    Attributes:
+        format: That of the runs.
+        runs: How many follow.
+    """
+
+    format: str
+    runs: Count
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run as read back; ``footer`` is None when it was cut short."""
+    """A run as read back; ``footer`` is None when it was cut short.
+
+    Runs that were merged into one file have its path in common.
+    """
 
     path: Path
     header: Header
     results: Sequence[Result]
     not_run: Sequence[NotRun] = field(default=())
     footer: Footer | None = None
+
+
+def version_of(header: Header, adapter: str) -> str:
+    """The version behind an adapter, without its local part ("+cpu"); "" if the header has none.
+
+    It is looked up by the adapter's own name, then by "pytorch-" + name.
+    """
+    head = adapter.partition("-")[0]
+    names = (adapter, f"pytorch-{adapter}", head, f"pytorch-{head}")
+    version = next((header.versions[name] for name in names if name in header.versions), "")
+    return version.partition("+")[0]
