@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 import pytest
@@ -16,13 +16,13 @@ from conformance.model import Grade
 from conformance.plan import make_plan
 from conformance.recording import Recorder
 from conformance.results import Result
+from conformance.stash import BENCH, ENDING, REFUSAL, Ending, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from conformance.plan import Group, Item
 
-BENCH = pytest.StashKey[Bench]()
 RESULT = pytest.StashKey[Result]()
 
 LOSS_TRAINERS = ("ignite", "lightning")
@@ -81,13 +81,16 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     sys.path.append(str(config.invocation_params.dir))
     try:
         corpus = load_corpus([Path(path) for path in options.cases])
+    except ConformanceError as error:
+        _refuse(config, str(error), of_cases=True)
+    try:
         plan = make_plan(corpus, options.adapter, options.device, cuda=options.require_cuda)
     except ConformanceError as error:
-        raise pytest.UsageError(str(error)) from None
+        _refuse(config, str(error))
     if unfilled := [case.id for case in corpus.cases if case.expected is None]:
         more = f" and {len(unfilled) - 3} more" if len(unfilled) > 3 else ""
         msg = f"no expected answer: {', '.join(unfilled[:3])}{more}. Run `bce-conformance fill`."
-        raise pytest.UsageError(msg)
+        _refuse(config, msg, of_cases=True)
     bench = Bench(plan, Grade[options.require])
     config.stash[BENCH] = bench
     if not hasattr(config, "workerinput"):
@@ -95,10 +98,14 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         given = {name: str(value) for name in names if (value := getattr(options, name))}
         path = config.invocation_params.dir / options.run_file
         if path.is_dir() or not path.name:
-            msg = f"--run-file {options.run_file} is a folder. Name a file in it."
-            raise pytest.UsageError(msg)
+            _refuse(config, f"--run-file {options.run_file} is a folder. Name a file in it.")
         recorder = Recorder(path, bench, corpus, given)
         config.pluginmanager.register(_Recording(config, recorder), "bce-conformance-recording")
+
+
+def _refuse(config: pytest.Config, sentence: str, *, of_cases: bool = False) -> NoReturn:
+    config.stash[REFUSAL] = Refusal(sentence, of_cases=of_cases)
+    raise pytest.UsageError(sentence) from None
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -232,7 +239,6 @@ class _Recording:
         self._recorder = recorder
         self._executed = 0
         self._lost = 0
-        self._closing: list[str] = []
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Record a result; with xdist, reports come from the workers."""
@@ -247,28 +253,33 @@ class _Recording:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Write run and report; fail where nothing was run or a deviation is stale."""
-        if self._config.option.collectonly:
+        options = self._config.option
+        if options.collectonly:
             return
         recorder = self._recorder
         over = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
         complete = over and not self._lost and not session.shouldfail and not session.shouldstop
         run = recorder.finish(complete=complete)
-        if run is not None:
-            self._closing += recorder.table() + recorder.deviations()
-            self._closing.append(f"run:    {run.path}" + ("" if complete else " (cut short)"))
-            if not self._config.option.no_report and (report := recorder.report(run)):
-                self._closing.append(f"report: {report}")
-        problems = recorder.problems + (recorder.stale() if complete and run else [])
-        self._closing += problems
-        if exitstatus == pytest.ExitCode.OK and problems:
+        ending = Ending(
+            run=run,
+            report=None if run is None or options.no_report else recorder.report(run),
+            results=recorder.results,
+            table=recorder.table(),
+            deviations=recorder.deviations(),
+            stale=recorder.stale() if complete and run else [],
+            problems=recorder.problems,
+            notes=recorder.notes,
+            nothing=exitstatus == pytest.ExitCode.OK and not self._executed,
+        )
+        self._config.stash[ENDING] = ending
+        if exitstatus == pytest.ExitCode.OK and (ending.problems or ending.stale):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        if exitstatus == pytest.ExitCode.OK and not self._executed:
-            self._closing.append("nothing was executed, which is a failure.")
+        if ending.nothing:
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say what came out, in a few lines."""
-        if self._closing:
+        if (ending := self._config.stash.get(ENDING, None)) and (lines := ending.lines()):
             terminalreporter.section("bce-conformance")
-            for line in self._closing:
+            for line in lines:
                 terminalreporter.line(line)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
+from conformance.errors import ConformanceError
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Iterable
+
+_Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What one subject (an adapter, at a version, on a device) came to in one run.
 
     Attributes:
@@ -28,31 +34,98 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     adapter: str
     version: str
     device: str
-    asked: int
-    passed: int
-    deviates: int
-    failed: int
-    not_run: int
-    exact: int
-    faithful: int
-    accurate: int
-    coarse: int
-    wrong: int
+    asked: _Count
+    passed: _Count
+    deviates: _Count
+    failed: _Count
+    not_run: _Count
+    exact: _Count
+    faithful: _Count
+    accurate: _Count
+    coarse: _Count
+    wrong: _Count
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What tells it from every other; a history has it once. Sorts by age first."""
+        return self.started, self.adapter, self.version, self.device, self.corpus
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Entry)
 
 
 def read_history(path: Path) -> list[Entry]:
-    """Read a history, oldest first.
+    """Read a history, oldest first; what it has twice, once.
 
     Raises:
         ConformanceError: If there is no such file, or a line of it is no entry.
     """
-    raise NotImplementedError(path)
+    return _sorted(_entries(path, _read(path)))
 
 
-def append_history(path: Path, entries: Sequence[Entry]) -> int:
+def append_history(path: Path, entries: Iterable[Entry]) -> int:
     """Append those entries that the file does not have yet; returns how many.
+
+    The file is replaced as a whole, so that whoever reads it sees the old one or the new one, and
+    a full disk leaves the old one. What it had stays as it was, byte for byte.
 
     Raises:
         ConformanceError: If the file cannot be written, or is no history.
     """
-    raise NotImplementedError(path, entries)
+    # Of a link, what it points to is replaced.
+    place = Path(os.path.realpath(path))
+    old = _read(place) if place.exists() else b""
+    known = {entry.key for entry in _entries(path, old)}
+    new = [entry for entry in _sorted(entries) if entry.key not in known]
+    if new:
+        end = b"\n" if old and not old.endswith(b"\n") else b""
+        _replace(place, old + end + b"".join(_encoder.encode(entry) + b"\n" for entry in new))
+    return len(new)
+
+
+def _sorted(entries: Iterable[Entry]) -> list[Entry]:
+    return [entry for _, entry in sorted({entry.key: entry for entry in entries}.items())]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        msg = f"{path}: {error.strerror or error}. Give a history that can be read."
+        raise ConformanceError(msg) from None
+
+
+def _entries(path: Path, text: bytes) -> list[Entry]:
+    entries = []
+    for number, line in enumerate(text.split(b"\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            entries.append(_decoder.decode(line))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            msg = (
+                f"{path}:{number}: {error}. Is this what `bce-conformance summary --append` wrote?"
+                " Mend or remove the line."
+            )
+            raise ConformanceError(msg) from None
+    return entries
+
+
+def _replace(path: Path, text: bytes) -> None:
+    partial = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".partial")
+        partial = Path(name)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(text)
+        # A temporary file is its maker's alone; a history is for others to read.
+        partial.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
+        partial.replace(path)
+    except OSError as error:
+        msg = f"{path}: {error.strerror or error}. Give a place that can be written to."
+        raise ConformanceError(msg) from None
+    finally:
+        if partial is not None:
+            partial.unlink(missing_ok=True)

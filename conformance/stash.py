@@ -1,0 +1,69 @@
+"""What a run keeps in pytest's stash, for whoever shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from conformance.bench import Bench
+    from conformance.results import Result, Run
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a run was not begun: a sentence, and whether its fault is that ``of_cases``."""
+
+    sentence: str
+    of_cases: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What a run left behind.
+
+    Attributes:
+        run: The run as read back, without a footer if it was cut short; None if there is none.
+        report: The report's path, if one was written.
+        results: Those that arrived, also where they could not be written.
+        table: Answers by adapter and grade, a line each.
+        deviations: The known deviations that were met, a line each.
+        stale: The known deviations that were not, a sentence each.
+        problems: What went wrong with the recording, a sentence each.
+        notes: What a person should know of the run and is no fault, a sentence each.
+        nothing: True if nothing was executed.
+    """
+
+    run: Run | None
+    report: Path | None
+    results: Sequence[Result]
+    table: Sequence[str]
+    deviations: Sequence[str]
+    stale: Sequence[str]
+    problems: Sequence[str]
+    notes: Sequence[str]
+    nothing: bool
+
+    def lines(self) -> list[str]:
+        """All of it, for a person."""
+        lines = [*self.table, *self.deviations] if self.results else []
+        if self.run is not None:
+            cut = "" if self.run.footer else " (cut short)"
+            lines.append(f"run:    {self.run.path}{cut}")
+        lines += self.notes
+        if self.report is not None:
+            lines.append(f"report: {self.report}")
+        lines += [*self.problems, *self.stale]
+        if self.nothing:
+            lines.append("nothing was executed, which is a failure.")
+        return lines
+
+
+BENCH: pytest.StashKey[Bench] = pytest.StashKey()
+ENDING: pytest.StashKey[Ending] = pytest.StashKey()
+REFUSAL: pytest.StashKey[Refusal] = pytest.StashKey()
