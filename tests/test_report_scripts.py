@@ -128,7 +128,9 @@ def test_scripts_do_in_a_fresh_process_what_their_trainer_is_known_for(
         for name in asked.outputs:
             if name != "losses":
                 value = np.ravel(ast.literal_eval(printed[name]))
-                assert pytest.approx(truth(asked, adapter, name), rel=1e-9) == value.tolist()
+                # Ignite's Loss adds up in PyTorch's default dtype, whatever that of the losses.
+                rel = 1e-6 if (adapter, name) == ("ignite", "epoch_loss") else 1e-9
+                assert pytest.approx(truth(asked, adapter, name), rel=rel) == value.tolist()
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,14 @@ if TYPE_CHECKING:
 def add(commands: Commands) -> None:
     """Add the parser."""
     parser = commands.add_parser("check", help="find what is wrong with case files")
-    parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="default: all cases")
+    parser.add_argument(
+        "paths",
+        nargs="*",
+        type=Path,
+        metavar="PATH",
+        help="a case file, or a folder of them; a folder's flags.yaml, policies.yaml or schema.json"
+        " (default: all cases)",
+    )
     add_format(parser)
     parser.set_defaults(run=_run)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from conformance.report.snippets import comment, tensor_text
+from conformance.report.literals import comment, tensor_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -46,7 +46,6 @@ def data_lines(case: Case, job: Job, dtype: str, imports: Iterable[str]) -> Iter
     if job.shuffle is not None:
         yield Line(f"torch.manual_seed({job.shuffle})")
     yield Line(f"dtype = torch.{dtype}")
-    yield Line("torch.set_default_dtype(dtype)")
     for name in ("features", "targets", "parameters", "weight", "pos_weight"):
         if name in case.inputs:
             own = case.input_dtypes.get(name)
@@ -137,7 +136,7 @@ def probability_text(job: Job, call: str = "model") -> str:
     if job.views == ("identity",):
         return f"{call}(x){sigmoid}"
     views = ", ".join(flips[view] for view in job.views)
-    return f"torch.stack([{call}(view){sigmoid} for view in ({views})]).mean(0)"
+    return f"torch.stack([{call}(view){sigmoid} for view in [{views}]]).mean(0)"
 
 
 def dtype_of(job: Job) -> str:

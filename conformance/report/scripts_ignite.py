@@ -84,6 +84,9 @@ def evaluate_lines(job: Job) -> Iterator[Line]:
 
 def predict_lines(job: Job) -> Iterator[Line]:
     """Predict, print probabilities and decisions."""
+    if cast := cast_of(job):
+        yield from cast_lines(job, loss=False)
+        yield Line(f"batches = [x.to({cast}) for x in batches]", "precision")
     yield Line("model.eval()")
     yield Line("outputs = []")
     yield Line("")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import groupby
 from textwrap import dedent
@@ -15,11 +16,12 @@ from conformance.report import (
     scripts_torch,
 )
 from conformance.report.job_parts import batch_lines, data_lines, validation_lines
+from conformance.report.literals import LONG, comment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from conformance.model import Case
+    from conformance.model import Case, Truth
     from conformance.report.job_parts import Line
 
 _SCRIPTS = {
@@ -29,6 +31,9 @@ _SCRIPTS = {
     "fabric": scripts_fabric,
     "accelerate": scripts_accelerate,
 }
+
+_PRINTED = ("parameters", "logged", "epoch_loss", "predicted", "decisions")
+"""Outputs that scripts print, of the number that a scenario may ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +85,34 @@ def _marked(lines: Sequence[Line], family: str) -> list[str]:
         if matters:
             found += dedent("\n".join(line.text for line in part)).splitlines()
     return found
+
+
+def trainer_truth(case: Case) -> str:
+    """The truth of what a script prints last, as comments; of parameters, those at the end."""
+    known = case.expected.alternatives if case.expected is not None else ()
+    lines = []
+    for alternative in known:
+        under = f" under {alternative.policy}" if alternative.policy else ""
+        for name, truth in alternative.outputs.items():
+            if name not in _PRINTED:
+                continue
+            digits = ", ".join(_at_the_end(name, truth))
+            lines.append(comment(f"truth of {name}{under}: {digits}"))
+        if alternative.raises:
+            lines.append(comment(f"truth{under}: an error"))
+    if case.expected is not None and case.expected.raises:
+        lines.append(comment("truth: an error"))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _at_the_end(name: str, truth: Truth) -> list[str]:
+    """The values of an output that a script prints last, with their places where some lack."""
+    first = math.prod(truth.shape[:-1]) - 1 if name == "parameters" else 0
+    first *= truth.shape[-1] if truth.shape else 1
+    places = range(len(truth.values)) if truth.positions is None else truth.positions
+    found = [
+        text if truth.positions is None else f"[{place - first}]={text}"
+        for place, text in zip(places, truth.values, strict=True)
+        if place >= first
+    ]
+    return found[:LONG] + ["..."] * (len(found) > LONG)

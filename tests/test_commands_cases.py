@@ -1,0 +1,429 @@
+"""The commands that look cases up: list, show, repro."""
+
+from __future__ import annotations
+
+import ast
+import fcntl
+import json
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+from running import TESTS, run
+from test_cli import command
+
+from conformance.corpus import load_corpus, locate
+from conformance.records import read_run
+from conformance.writing import RunWriter
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CASES = """\
+format: bce-conformance/1
+about: Some cases.
+source: [pytorch#195529]
+defaults: {operation: bce_with_logits, reduction: none, dtypes: [float32, float64]}
+cases:
+  - id: tail_one
+    about: The loss of a confident negative.
+    logits: [-40, 0.5]
+    targets: [0, 1]
+    flags: [NegativeTail]
+  - id: long
+    about: A long one.
+    reduction: mean
+    dtypes: [float64]
+    logits: {linspace: [-8, 8], shape: [1025]}
+    targets: {repeat: 0.5, shape: [1025]}
+    positions: [0, 1024]
+  - id: certain
+    about: A certain mistake.
+    operation: bce
+    probabilities: [0]
+    targets: [1]
+    policies: [limit, clamp_log_100, denominator_eps_1e_12]
+"""
+JOBS = """\
+format: bce-conformance/1
+about: A job.
+cases:
+  - id: steps
+    about: Two steps.
+    operation: train
+    reduction: mean
+    dtypes: [float32]
+    features: [[0.5], [1.5]]
+    targets: [[1], [0]]
+    parameters: [0.25, 0.5]
+    job: {model: linear, batches: [1, 1], optimizer: {name: sgd, lr: 0.5}}
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two files of cases, and the run of an adapter."""
+    path: Path = tmp_path_factory.mktemp("some")
+    (path / "cases" / "deep").mkdir(parents=True)
+    (path / "cases" / "theme.yaml").write_text(CASES, encoding="utf-8")
+    (path / "cases" / "deep" / "jobs.yaml").write_text(JOBS, encoding="utf-8")
+    filled = command("fill", str(path / "cases"))
+    assert filled.returncode == 0, filled.stderr
+    done = run(path, cases="cases", adapter="numpy")
+    assert done.code == 0, done.output
+    return path
+
+
+def ask(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return command(*arguments, "--cases", str(folder / "cases"))
+
+
+def ids(found: subprocess.CompletedProcess[str]) -> list[str]:
+    return [line.partition("\t")[0] for line in found.stdout.splitlines()]
+
+
+ALL = ["deep/jobs/steps", "theme/certain", "theme/long", "theme/tail_one"]
+
+
+def test_list_prints_a_line_a_case_with_the_id_first_and_counts_apart(folder: Path) -> None:
+    found = ask(folder, "list")
+    assert (0, ALL) == (found.returncode, ids(found))
+    assert "theme/long\tA long one." in found.stdout.splitlines()
+    assert found.stderr == "4 of 4 cases\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["tail"], ["theme/tail_one"]),
+        (["theme/*"], ALL[1:]),
+        (["the*l*"], ALL[2:]),
+        (["ail", "long"], ["theme/long", "theme/tail_one"]),
+        (["--operation", "bce"], ["theme/certain"]),
+        (["--operation", "bce", "--operation", "train"], ALL[:2]),
+        (["--reduction", "mean"], ["deep/jobs/steps", "theme/long"]),
+        (["--dtype", "float32"], ["deep/jobs/steps", "theme/certain", "theme/tail_one"]),
+        (["--flag", "NegativeTail"], ["theme/tail_one"]),
+        (["--policy", "clamp_log_100"], ["theme/certain"]),
+        (["--group", "deep"], ["deep/jobs/steps"]),
+        (["--group", "deep/jobs/"], ["deep/jobs/steps"]),
+        (["--source", "195529", "--reduction", "none"], ["theme/certain", "theme/tail_one"]),
+        (["--jobs"], ALL[:1]),
+        (["--losses", "--dtype", "float64", "n"], ALL[1:]),
+    ],
+    ids=" ".join,
+)
+def test_list_keeps_what_fits_every_filter(
+    folder: Path, arguments: list[str], expected: list[str]
+) -> None:
+    assert expected == ids(ask(folder, "list", *arguments))
+
+
+def test_list_says_where_nothing_fits_and_exits_with_3(folder: Path) -> None:
+    found = ask(folder, "list", "tail", "--operation", "bce")
+    assert (3, "", "no case fits\n") == (found.returncode, found.stdout, found.stderr)
+    found = ask(folder, "list", "absent", "--format", "json")
+    assert (3, []) == (found.returncode, json.loads(found.stdout))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (
+            ["--flag", "negativetails"],
+            "no flag is called 'negativetails'; near it are NegativeTail",
+        ),
+        (["--policy", "clamp_100"], "clamp_log_100"),
+        (["--reduction", "means"], "near it are mean"),
+        (["--group", "them"], "near it are theme"),
+        (["--flag", "zzzzzzzz"], "no flag is called 'zzzzzzzz'. See"),
+        (["--dtype", "float23"], "float32"),
+    ],
+    ids=["flag", "policy", "reduction", "group", "unlike_any", "dtype"],
+)
+def test_list_refuses_a_name_that_is_none_and_tells_those_like_it(
+    folder: Path, arguments: list[str], sentence: str
+) -> None:
+    found = ask(folder, "list", *arguments)
+    assert (64, "", 1) == (found.returncode, found.stdout, found.stderr.count("\n"))
+    assert sentence in found.stderr
+
+
+def test_list_tells_programs_what_the_cases_are(folder: Path) -> None:
+    [facts] = json.loads(ask(folder, "list", "tail", "--format", "json").stdout)
+    [case] = [case for case in load_corpus([folder / "cases"]).cases if "tail" in case.id]
+    expected = {
+        "id": "theme/tail_one",
+        "about": "The loss of a confident negative.",
+        "operation": "bce_with_logits",
+        "reduction": "none",
+        "dtypes": ["float32", "float64"],
+        "flags": ["NegativeTail"],
+        "policies": [],
+        "source": ["pytorch#195529"],
+        "job": False,
+        "sha256": case.sha256,
+        "file": str(case.path),
+    }
+    assert expected == facts
+
+
+@pytest.mark.parametrize("columns", [20, 40, 200])
+def test_list_fits_its_lines_to_a_terminal_and_cuts_no_id(folder: Path, columns: int) -> None:
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    arguments = ["list", "--cases", str(folder / "cases")]
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    subprocess.run(
+        [sys.executable, "-m", "conformance.cli", *arguments],
+        stdout=theirs,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        check=True,
+    )
+    os.close(theirs)
+    lines = os.read(ours, 10_000).decode().splitlines()
+    os.close(ours)
+    assert ALL == [line.split()[0] for line in lines]
+    assert columns >= max(map(len, lines))
+    whole = [line for line in lines if line.endswith("The loss of a confident negative.")]
+    assert (columns == 200) == bool(whole)
+
+
+def test_show_tells_question_truth_flags_and_place(folder: Path) -> None:
+    text = ask(folder, "show", "theme/tail_one").stdout
+    [case] = [case for case in load_corpus([folder / "cases"]).cases if "tail" in case.id]
+    assert case.expected is not None
+    lines = text.splitlines()
+    assert ["theme/tail_one", "The loss of a confident negative."] == lines[:2]
+    assert "    decimal       -40, 0.5" in lines
+    assert "    hex           -0x1.4p+5, 0x1p-1" in lines
+    words = text.split()
+    for value in case.expected.alternatives[0].outputs["loss"].values:
+        assert value in words or f"{value}," in words
+    flowing = " ".join(words)
+    assert "The loss is tiny and not zero." in flowing
+    assert f"  file            {locate(case)}" in lines
+    assert f"  sha256          {case.sha256}" in lines
+    assert "pytorch#195529, https://github.com/pytorch/pytorch/issues/195529" in flowing
+
+
+def test_show_tells_the_truth_under_each_policy_and_what_that_means(folder: Path) -> None:
+    text = ask(folder, "show", "certain").stdout
+    assert "truth under limit\n  loss            inf\n" in text
+    assert "truth under clamp_log_100\n  loss            100\n" in text
+    assert "each logarithm is at least -100" in " ".join(text.split())
+
+
+def test_show_tells_a_job_in_words(folder: Path) -> None:
+    text = ask(folder, "show", "steps").stdout
+    assert "  job             trains a model: linear; 1 output" in text
+    assert "  optimizer       sgd, lr 0.5" in text
+
+
+def test_show_cuts_what_is_long_for_a_person_but_not_for_a_program(folder: Path) -> None:
+    text = ask(folder, "show", "long").stdout
+    assert "-8, -7.984375" in text
+    assert "(1025 in all)" in text
+    assert 100 > text.count("\n")
+    facts = json.loads(ask(folder, "show", "long", "--format", "json").stdout)
+    assert (1025, "-0x1p+3") == (
+        len(facts["inputs"]["logits"]["values"]),
+        facts["inputs"]["logits"]["hex"][0],
+    )
+    assert facts["inputs"]["targets"] == {
+        "shape": [1025],
+        "dtype": None,
+        "layout": None,
+        "values": ["0.5"],
+        "hex": ["0x1p-1"],
+    }
+
+
+def test_show_tells_what_a_run_answered_to_the_bit(folder: Path) -> None:
+    path = folder / "reports" / "run.jsonl.gz"
+    text = ask(folder, "show", "tail_one", "--run", str(path)).stdout
+    [result] = [
+        result
+        for result in read_run(path).results
+        if (result.case, result.dtype) == ("theme/tail_one", "float32")
+    ]
+    bits = bytes.fromhex(result.outputs["targets_grad"].bits or "")
+    assert "  float32         numpy " in text
+    assert f"40.0 (0x{bits[:4][::-1].hex()}), -0.5 (0x{bits[4:][::-1].hex()})" in text
+    facts = json.loads(
+        ask(folder, "show", "tail_one", "--run", str(path), "--format", "json").stdout
+    )
+    [of_run] = facts["answers"]
+    [answer] = [answer for answer in of_run["answers"] if answer["dtype"] == "float32"]
+    assert ["40.0", "-0.5"] == answer["outputs"]["targets_grad"]["values"]
+    assert bits.hex() == answer["outputs"]["targets_grad"]["bits"]
+    assert result.grade == answer["grade"]
+
+
+def test_show_leaves_out_answers_to_an_earlier_version_of_the_case(
+    folder: Path, tmp_path: Path
+) -> None:
+    old = read_run(folder / "reports" / "run.jsonl.gz")
+    with RunWriter(tmp_path / "old.jsonl.gz", old.header) as writer:
+        for result in old.results:
+            writer.add(msgspec.structs.replace(result, sha256="0" * 64))
+    text = ask(folder, "show", "tail_one", "--run", str(tmp_path / "old.jsonl.gz")).stdout
+    assert "2 answer an earlier version of the case: left out" in text
+    assert "numpy" not in text.partition("answers in")[2]
+
+
+def test_show_prints_no_control_character_of_a_run(folder: Path, tmp_path: Path) -> None:
+    old = read_run(folder / "reports" / "run.jsonl.gz")
+    with RunWriter(tmp_path / "evil.jsonl.gz", old.header) as writer:
+        for result in old.results:
+            evil = {"status": "failed", "reason": "\x1b[2J\x07 cleared", "raised": "\x1b]0;x"}
+            writer.add(msgspec.structs.replace(result, **evil))
+    text = ask(folder, "show", "tail_one", "--run", str(tmp_path / "evil.jsonl.gz")).stdout
+    assert "\\x1b[2J\\x07 cleared" in text
+    assert not any(ord(char) < 32 and char != "\n" for char in text)
+
+
+def test_a_full_id_needs_no_other_file(folder: Path) -> None:
+    broken = folder / "cases" / "broken.yaml"
+    broken.write_text("format: [", encoding="utf-8")
+    try:
+        whole, part = ask(folder, "show", "theme/tail_one"), ask(folder, "show", "tail_one")
+    finally:
+        broken.unlink()
+    assert (0, 4) == (whole.returncode, part.returncode)
+    assert part.stderr.startswith(f"{broken}:")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("theme/", "'theme' is a part of 3 ids: theme/certain, theme/long, theme/tail_one. Give"),
+        (
+            "e",
+            "'e' is a part of 4 ids: deep/jobs/steps, theme/certain, theme/long and others. Give",
+        ),
+        ("tale_one", "no case has the id 'tale_one'; near it are theme/tail_one. See"),
+        ("theme/lnog", "no case has the id 'theme/lnog'; near it are theme/long"),
+        ("x\n\x1b", "no case has the id 'x\\n\\x1b'. See"),
+    ],
+    ids=["group", "many", "slip", "slip_in_full", "control"],
+)
+def test_an_id_that_is_none_is_refused_with_those_like_it(
+    folder: Path, text: str, sentence: str
+) -> None:
+    found = ask(folder, "show", text)
+    assert (64, "", 1) == (found.returncode, found.stdout, found.stderr.count("\n"))
+    assert sentence in found.stderr
+
+
+def test_a_part_that_only_one_id_has_is_enough(folder: Path) -> None:
+    for part in ("theme/tail_on", "one", "certain"):
+        expected = "theme/certain" if part == "certain" else "theme/tail_one"
+        assert expected == ask(folder, "show", part).stdout.splitlines()[0]
+
+
+def fresh(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-"],
+        input=script,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_repro_prints_a_script_that_runs_as_it_stands(folder: Path) -> None:
+    script = ask(folder, "repro", "tail_one", "--adapter", "numpy").stdout
+    assert "conformance" not in script
+    assert "dtype = np.float32" in script
+    done = fresh(script, folder)
+    assert (0, "") == (done.returncode, done.stderr)
+    assert "targets_grad [40.0, -0.5]" in done.stdout.splitlines()
+
+
+def test_repro_takes_torch_and_the_dtype_given(folder: Path) -> None:
+    pytest.importorskip("torch")
+    script = ask(folder, "repro", "tail_one", "--dtype", "float64").stdout
+    assert "dtype = torch.float64" in script
+    assert "targets_grad [40.0, -0.5]" in fresh(script, folder).stdout.splitlines()
+    script = ask(folder, "repro", "tail_one", "--device", "cuda:1").stdout
+    assert 'torch.set_default_device("cuda:1")' in script
+
+
+def test_repro_of_a_job_runs_and_tells_the_truth(folder: Path) -> None:
+    pytest.importorskip("torch")
+    script = ask(folder, "repro", "steps").stdout
+    done = fresh(script, folder)
+    [line] = [line for line in done.stdout.splitlines() if line.startswith("parameters ")]
+    [truth] = [line for line in script.splitlines() if line.startswith("# truth of parameters")]
+    digits = [float(text) for text in truth.partition(": ")[2].split(", ")]
+    assert pytest.approx(digits, rel=1e-6) == ast.literal_eval(line.partition(" ")[2])
+
+
+def test_repro_falls_back_on_this_package_and_says_what_it_needs(folder: Path) -> None:
+    script = ask(folder, "repro", "steps", "--adapter", "numpy").stdout
+    assert "# pip install 'bce-conformance'" in script.splitlines()
+    done = fresh(script, folder)
+    assert (0, "") == (done.returncode, done.stderr)
+    assert done.stdout.startswith("grade ")
+    assert "parameters [" in done.stdout
+    suite = command("repro", "logits/bad_inputs/reduction_foo", "--adapter", "numpy").stdout
+    assert "default_root() / 'logits/bad_inputs.yaml'" in suite
+    done = fresh(suite, folder)
+    assert done.stdout.startswith("grade exact"), done.stderr
+    assert "truth: an error" in done.stdout
+
+
+def test_repro_asks_a_third_partys_adapter(folder: Path) -> None:
+    (folder / "mine.py").write_text((TESTS / "fakes.py").read_text("utf-8"), encoding="utf-8")
+    asked = [sys.executable, "-m", "conformance.cli", "repro", "tail_one", "--cases", "cases"]
+    made = subprocess.run(
+        [*asked, "--adapter", "mine:Right"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.returncode == 0, made.stderr
+    assert "# Run it where mine can be imported." in made.stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["absent_here"], "no case has the id 'absent_here'"),
+        (["tail_one", "--adapter", "trch"], "unknown adapter 'trch'. Known are"),
+        (["tail_one", "--adapter", "numpy", "--device", "cuda"], "numpy does not run on cuda"),
+        (["tail_one", "--device", "tpu"], "unknown device 'tpu'; give cpu, cuda or cuda:N"),
+        (["long", "--dtype", "float32"], "theme/long is asked in float64, not in float32"),
+        (["tail_one", "--adapter", "absent.module:Class"], "cannot be imported"),
+        (["tail_one", "--adapter", "fabric"], "fabric does not offer bce_with_logits"),
+    ],
+    ids=["id", "adapter", "device", "unknown_device", "dtype", "module", "declined"],
+)
+def test_repro_refuses_in_one_sentence(folder: Path, arguments: list[str], sentence: str) -> None:
+    found = ask(folder, "repro", *arguments)
+    assert (64, "", 1) == (found.returncode, found.stdout, found.stderr.count("\n"))
+    assert sentence in found.stderr
+
+
+def test_looking_cases_up_imports_no_framework(folder: Path) -> None:
+    code = (
+        "import sys\nfrom conformance.cli import main\n"
+        f"main(['show', 'tail_one', '--cases', {str(folder / 'cases')!r}])\n"
+        "print(*sys.modules, file=sys.stderr)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert set() == set(found.stderr.split()) & {"torch", "ignite", "pytorch_lightning", "flint"}
