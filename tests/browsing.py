@@ -133,6 +133,14 @@ class Page:
     def until(self, script: str) -> None:
         WebDriverWait(self.driver, 10, 0.02).until(lambda driver: driver.execute_script(script))
 
+    def show_plots(self) -> None:
+        """Let the plots come near, so that they are drawn."""
+        self.run("document.getElementById('plots').scrollIntoView()")
+        self.until(
+            "return document.getElementById('plots').hidden"
+            " || document.querySelector('#plot-grid canvas[data-marks]')"
+        )
+
     def run(self, script: str, *arguments: Any) -> Any:
         return self.driver.execute_script(script, *arguments)
 
@@ -196,7 +204,8 @@ def a_page(browser: Page) -> Iterator[Page]:
         for message in messages
         if message["method"] == "Network.requestWillBeSent"
     ]
-    assert {"file"} >= {urlsplit(url).scheme for url in requested} - {"data", "about"}
+    # A blob is a file that the page itself has made.
+    assert {"file"} >= {urlsplit(url).scheme for url in requested} - {"data", "about", "blob"}
     assert set(browser.addresses.known.values()) >= {
         url.partition("#")[0] for url in requested if url.startswith("file")
     }

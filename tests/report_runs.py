@@ -8,6 +8,7 @@ import hashlib
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 from report_data import ALL, WIDE, array, careful, case, not_run, result, run, textbook
 
@@ -168,6 +169,38 @@ def realistic() -> tuple[list[Run], list[Case]]:
         cases=len(cases),
     )
     return [first, cuda], cases
+
+
+@functools.cache
+def devices() -> tuple[list[Run], list[Case]]:
+    """One adapter on CPU and, from another machine, on CUDA; on some cases their grades differ."""
+    cases = [item for item in corpus() if item.operation == "bce_with_logits"]
+    tail = [item.group == "logits/negative_tail" for item in cases]
+    there = [
+        result(item, "torch", dtype, device="cuda", formula=careful if near else textbook)
+        for item, near in zip(cases, tail, strict=True)
+        for dtype in item.dtypes
+    ]
+    cuda = run(
+        there,
+        name="cuda.jsonl.gz",
+        versions={"bce-conformance": "0.1.0", "torch": "2.13.0+cu130"},
+        cases=len(cases),
+    )
+    header = msgspec.structs.replace(cuda.header, devices={"cuda": "NVIDIA H200, driver 580.95"})
+    return [run(answers(cases, "torch")), dataclasses.replace(cuda, header=header)], cases
+
+
+@functools.cache
+def repeated() -> tuple[list[Run], list[Case]]:
+    """One machine asked twice, which gives other bits to the first case the second time."""
+    cases = [item for item in corpus() if item.id.startswith("logits/negative_tail/minus_40_")]
+    first = [result(item, "torch") for item in cases]
+    changed = result(cases[0], "torch", formula=careful)
+    return [
+        run(first),
+        run([changed, *first[1:]], name="again.jsonl.gz", started="2026-03-01T12:00:00Z"),
+    ], cases
 
 
 def many(count: int) -> tuple[list[Run], list[Case]]:

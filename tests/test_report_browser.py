@@ -167,6 +167,7 @@ def test_a_permalink_to_an_unknown_case_says_so(page: Page) -> None:
 
 def test_a_mark_of_a_plot_tells_its_case_and_opens_it(page: Page) -> None:
     page.open()
+    page.show_plots()
     assert 8 == len(page.texts("#plot-grid canvas"))
     canvas = page.one("#plot-grid canvas")
     page.run("arguments[0].scrollIntoView({behavior: 'instant', block: 'center'})", canvas)
@@ -234,7 +235,7 @@ def test_the_summary_can_be_read_without_scripts(page: Page) -> None:
         text = page.one("main").text
     finally:
         page.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
-    assert "torch 2.13.0 is right on" in text
+    assert "torch 2.13.0" in text
     assert "Without its script" in text
     assert "negative_tail" in page.one(".matrix").text
     assert not page.one("#results").is_displayed()

@@ -66,7 +66,8 @@ def test_a_scenario_tells_its_job_and_each_trainers_policy_and_error(page: Page)
     page.open("trainers", f"#case={SHORT.id}")
     page.until("return document.getElementById('panel').open")
     assert "trains a model: linear; 1 output" in page.one("#panel .facts").text
-    assert ["", "", "grade", "policy", "error / allowed", ""] == page.texts(".statuses thead th")
+    heads = ["subject", "status", "grade", "policy", "error / allowed", "message"]
+    assert heads == page.texts(".statuses thead th")
     ignite, lightning, torch = page.texts(".statuses tbody tr")
     assert CARRIED in ignite
     assert STEPPED in lightning

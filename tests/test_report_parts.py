@@ -10,7 +10,8 @@ from report_data import ALL, careful, case, result, run
 from conformance.floats import FORMATS
 from conformance.model import Published
 from conformance.report.agreement import compare_subjects
-from conformance.report.answers import decode
+from conformance.report.answers import elements
+from conformance.report.distances import AnswerTable
 from conformance.report.evidence import gather
 from conformance.report.links import link
 from conformance.report.marks import NOT_RUN, heat, mark, ulp_text
@@ -135,25 +136,24 @@ def test_only_known_issues_and_https_addresses_are_links(source: str, expected: 
 
 
 @pytest.mark.parametrize("dtype", ALL)
-def test_bits_are_decoded_to_decimals_that_read_back(dtype: str) -> None:
+def test_bits_are_read_in_their_dtype(dtype: str) -> None:
     values = np.array([0.1, -0.0, np.inf, np.nan, 4.25e-18], FORMATS[dtype].dtype)
-    found = decode(OutputResult(grade="exact", dtype=dtype, bits=values.tobytes().hex()))
+    found = elements(OutputResult(grade="exact", dtype=dtype, bits=values.tobytes().hex()))
     assert found is not None
-    assert (
-        values.tobytes() == np.array([float(text) for text in found]).astype(values.dtype).tobytes()
-    )
+    assert values.tobytes() == found.tobytes()
 
 
 @pytest.mark.parametrize(("dtype", "bits"), [("object", "00" * 8), ("no", "00"), ("float32", "zz")])
-def test_bits_that_are_no_numbers_are_not_decoded(dtype: str, bits: str) -> None:
-    assert decode(OutputResult(grade="wrong", dtype=dtype, bits=bits)) is None
+def test_bits_that_are_no_numbers_are_not_read(dtype: str, bits: str) -> None:
+    assert elements(OutputResult(grade="wrong", dtype=dtype, bits=bits)) is None
 
 
 def test_agreement_counts_equal_bits_and_names_the_first_difference() -> None:
     results = [result(item, "torch") for item in (ONE, TWO)]
     results += [result(item, "ignite") for item in (ONE, TWO)]
     results += [result(ONE, "numpy", formula=careful)]
-    found = compare_subjects(gather([run(results)], [ONE, TWO]))
+    evidence = gather([run(results)], [ONE, TWO])
+    found = compare_subjects(AnswerTable(evidence), evidence.active)
     assert [("ignite", "numpy", 0, 1), ("ignite", "torch", 2, 2), ("numpy", "torch", 0, 1)] == [
         (item.one.adapter, item.other.adapter, item.same, item.common) for item in found
     ]

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import base64
 import dataclasses
-import gzip
-import json
 import re
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
@@ -27,6 +24,7 @@ from report_jobs import (
     joined,
     scenario,
 )
+from report_payload import payload
 from report_runs import HOSTILE
 
 from conformance.glossary import Explanation, Glossary
@@ -304,11 +302,9 @@ def test_fifty_scenarios_add_less_than_160_kilobytes() -> None:
 
 def test_the_payload_tells_the_ratio_of_jobs_alone() -> None:
     page = page_of([follows(SHORT, "torch", STEPPED, off=1e-7)], [SHORT])
-    packed = re.search(r'id="payload">([^<]*)<', page)
-    assert packed is not None
-    data = json.loads(gzip.decompress(base64.b64decode(packed[1])))
-    assert all(ratio > 0 for ratio in data["answers"][8])
+    head, columns = payload(page)
+    assert all(head["numbers"][place] > 0 for place in columns["answers.ratio"])
     title = "Accumulation with a short last window"
     assert [[title, "trainers-0", [[[STEPPED, policy_words(STEPPED)]]], [[]]]] == (
-        data["trainers"]["rows"]
+        head["trainers"]["rows"]
     )

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from conformance.report.evidence import Evidence, Subject
-    from conformance.results import Result
+import numpy as np
 
-Bits = tuple[tuple[str, str | None, str | None], ...]
+from conformance.report.distances import ABSENT, APART, OTHER, SAME
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from conformance.report.distances import AnswerTable
+    from conformance.report.evidence import Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,40 +22,43 @@ class Agreement:
     """How many of the ``common`` answers of two subjects are the ``same`` bit for bit.
 
     Attributes:
-        example: Id of the first case on which they differ; None where there is none.
+        largest: The largest distance in ulp between any two that have one.
+        without: How many differ by no number of ulps.
+        example: Id of the case on which they are furthest apart; where no distance can be told,
+            of the first on which they differ. None where there is none.
     """
 
     one: Subject
     other: Subject
     same: int
     common: int
+    largest: int
+    without: int
     example: str | None
 
 
-def compare_subjects(evidence: Evidence) -> list[Agreement]:
-    """Compare every two subjects over the items that both computed.
+def compare_subjects(table: AnswerTable, subjects: Sequence[Subject]) -> list[Agreement]:
+    """Compare every two subjects over the items that both ran.
 
     Every output counts: an answer whose loss agrees and whose gradient does not is not the same.
     """
-    answers: defaultdict[Subject, dict[tuple[str, str], Bits]] = defaultdict(dict)
-    for subject, result in evidence.results:
-        bits = _bits(result)
-        if bits:
-            answers[subject][result.case, result.dtype] = bits
     found = []
-    for one, other in combinations(evidence.subjects, 2):
-        mine, theirs = answers[one], answers[other]
-        common = [key for key in mine if key in theirs]
-        different = [key for key in common if mine[key] != theirs[key]]
+    for one, other in combinations(subjects, 2):
+        verdicts, steps = table.compare(one, other)
+        apart = np.where(verdicts == APART, steps, 0)
+        common = int(np.count_nonzero(verdicts != ABSENT))
+        [different] = np.nonzero(verdicts > SAME)
         if common:
-            example = min(different)[0] if different else None
-            same = len(common) - len(different)
-            found.append(Agreement(one, other, same, len(common), example))
+            furthest = int(apart.argmax() if apart.any() else (verdicts > SAME).argmax())
+            found.append(
+                Agreement(
+                    one,
+                    other,
+                    same=common - len(different),
+                    common=common,
+                    largest=int(apart.max()),
+                    without=int(np.count_nonzero(verdicts == OTHER)),
+                    example=table.items[furthest][0] if different.size else None,
+                )
+            )
     return found
-
-
-def _bits(result: Result) -> Bits:
-    """Name, dtype and bits of each output; empty where any output has none."""
-    outputs = sorted(result.outputs.items())
-    bits = tuple((name, output.dtype, output.bits or output.digest) for name, output in outputs)
-    return bits if all(item[2] is not None for item in bits) else ()

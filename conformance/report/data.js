@@ -1,66 +1,248 @@
 "use strict";
 
-/* Unpacks the payload into subjects, cases and rows. */
+/* Unpacks the payload, as columns.py and payload.py tell, into subjects, cases and rows. */
+
+const INTEGERS = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array, 8: BigUint64Array };
 
 async function unpack() {
   const packed = atob(document.getElementById("payload").textContent);
-  const bytes = Uint8Array.from(packed, (character) => character.charCodeAt(0));
+  const bytes = new Uint8Array(packed.length);
+  for (let at = 0; at < packed.length; at += 1) bytes[at] = packed.charCodeAt(at);
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return arrange(JSON.parse(await new Response(stream).text()));
+  return new Report(new Uint8Array(await new Response(stream).arrayBuffer()));
 }
 
-/** One object an element of a table's columns, each column's number made its text where named. */
-function zip(columns, texts, named) {
-  const names = Object.keys(columns);
-  return columns[names[0]].map((_, index) => {
-    const row = {};
-    for (const name of names) {
-      const value = columns[name][index];
-      row[name] = named.includes(name) ? textOf(value, texts) : value;
+/** Columns of natural numbers; each is put together from its byte planes when first asked for. */
+class Columns {
+  constructor(bytes, listed, at) {
+    this.bytes = bytes;
+    this.places = new Map();
+    this.known = new Map();
+    for (const [name, width, length] of listed) {
+      this.places.set(name, { width, length, at });
+      at += width * length;
     }
-    return row;
-  });
+  }
+
+  get(name) {
+    if (!this.known.has(name)) this.known.set(name, this.join(this.places.get(name)));
+    return this.known.get(name);
+  }
+
+  // Every machine that runs a browser keeps the lowest byte first, as the file does.
+  join({ width, length, at }) {
+    const joined = new Uint8Array(width * length);
+    for (let plane = 0; plane < width; plane += 1) {
+      for (let index = 0; index < length; index += 1) {
+        joined[index * width + plane] = this.bytes[at + plane * length + index];
+      }
+    }
+    return new INTEGERS[width](joined.buffer);
+  }
+
+  /** Where what belongs to each row begins, in the column whose rows "name" counts. */
+  starts(name) {
+    const key = `starts of ${name}`;
+    if (!this.known.has(key)) this.known.set(key, sums(this.get(name)));
+    return this.known.get(key);
+  }
 }
 
-function textOf(value, texts) {
-  return Array.isArray(value) ? value.map((number) => texts[number]) : texts[value];
+function sums(counts) {
+  const found = new Uint32Array(counts.length + 1);
+  for (let index = 0; index < counts.length; index += 1) found[index + 1] = found[index] + counts[index];
+  return found;
 }
 
-function arrange(data) {
-  const texts = data.texts;
-  const subjects = data.subjects.map(([adapter, device, version], index) => ({
-    adapter, device, version, index,
-  }));
-  const cases = zip(data.cases, texts, [
-    "group", "operation", "reduction", "dtypes", "flags", "policies", "rounded", "asked",
-  ]);
-  const answers = data.answers[0].map((_, index) => {
-    const [grade, ulp, policy, ulps, values, dtype, shape, message, ratio] =
-      data.answers.map((column) => column[index]);
-    return {
-      grade: texts[grade], ulp, policy: texts[policy], ulps: ulps ?? [ulp], values,
-      dtype: texts[dtype], shape, message: texts[message], ratio,
-    };
-  });
-  const rows = zip(data.results, texts, [
-    "dtype", "status", "grade", "mark", "note", "raised", "deviation",
-  ]);
-  for (const kase of cases) {
-    [kase.inputs, kase.truth, kase.snippet] = kase.detail;
-    kase.rows = [];
+class Report {
+  constructor(bytes) {
+    const length = new DataView(bytes.buffer).getUint32(0, true);
+    this.head = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
+    this.columns = new Columns(bytes, this.head.columns, 4 + length);
+    this.matrix = this.head.matrix;
+    this.trainers = this.head.trainers;
+    this.links = new Map(Object.entries(this.head.links));
+    this.glossary = new Map(Object.entries(this.head.glossary));
+    this.subjects = this.head.subjects.map(([adapter, device, version], index) => ({
+      adapter, device, version, index,
+    }));
+    this.cases = this.head.id.map((_, index) => new Case(this, index));
+    this.answers = [];
+    this.sheets = [];
+    this.rows = this.readRows();
+    for (const kase of this.cases) markDifferences(kase.rows);
   }
-  for (const row of rows) {
-    row.subject = subjects[row.subject];
-    row.case = cases[row.case];
-    row.worst = row.worst < 0 ? "" : data.outputs[row.worst];
-    row.answers = new Map(row.answers.map(([name, at]) => [data.outputs[name], answers[at]]));
-    row.ulp = row.answers.get(row.worst)?.ulp ?? null;
-    row.case.rows.push(row);
+
+  readRows() {
+    const { columns, head: { texts, lists, numbers } } = this;
+    const names = ["subject", "case", "dtype", "status", "grade", "mark", "note", "raised",
+      "deviation", "declined", "sheet"];
+    const [subject, kase, dtype, status, grade, mark, note, raised, deviation, declined, sheet] =
+      names.map((name) => columns.get(`results.${name}`));
+    const worst = columns.get("sheets.worst");
+    const starts = columns.starts("sheets.count");
+    const [output, answer] = ["given.output", "given.answer"].map((name) => columns.get(name));
+    const ulp = columns.get("answers.ulp");
+    return Array.from(sheet, (number, index) => {
+      const at = worst[number] ? starts[number] + worst[number] - 1 : -1;
+      const row = new Row(this, {
+        index,
+        sheet: number,
+        subject: this.subjects[subject[index]],
+        case: this.cases[kase[index]],
+        dtype: texts[dtype[index]],
+        status: texts[status[index]],
+        grade: texts[grade[index]],
+        mark: texts[mark[index]],
+        note: texts[note[index]],
+        raised: texts[raised[index]],
+        deviation: texts[deviation[index]],
+        declined: lists[declined[index]],
+        worst: at < 0 ? "" : this.head.outputs[output[at]],
+        ulp: at < 0 ? null : numbers[ulp[answer[at]]],
+      });
+      row.case.rows.push(row);
+      return row;
+    });
   }
-  for (const kase of cases) markDifferences(kase.rows);
-  const links = new Map(Object.entries(data.links));
-  const glossary = new Map(Object.entries(data.glossary));
-  return { subjects, cases, rows, links, glossary, matrix: data.matrix, trainers: data.trainers };
+
+  /** The answers of a sheet by the names of their outputs; equal answers are one object. */
+  sheet(number) {
+    this.sheets[number] ??= this.readSheet(number);
+    return this.sheets[number];
+  }
+
+  readSheet(number) {
+    const { columns, head: { outputs } } = this;
+    const starts = columns.starts("sheets.count");
+    const [output, answer] = ["given.output", "given.answer"].map((name) => columns.get(name));
+    const found = new Map();
+    for (let at = starts[number]; at < starts[number + 1]; at += 1) {
+      this.answers[answer[at]] ??= new Answer(this, answer[at]);
+      found.set(outputs[output[at]], this.answers[answer[at]]);
+    }
+    return found;
+  }
+
+  /** Where the bits of each answer begin, in the column of their width. */
+  get bitStarts() {
+    if (!this.knownBitStarts) {
+      const shown = this.columns.get("answers.shown");
+      const dtype = this.columns.get("answers.dtype");
+      const next = { 1: 0, 2: 0, 4: 0, 8: 0 };
+      this.knownBitStarts = Uint32Array.from(shown, (count, index) => {
+        const width = this.width(this.head.texts[dtype[index]]);
+        next[width] += count;
+        return next[width] - count;
+      });
+    }
+    return this.knownBitStarts;
+  }
+
+  width(dtype) {
+    return this.head.widths[dtype] ?? 1;
+  }
+}
+
+/** One result. */
+class Row {
+  constructor(report, facts) {
+    this.report = report;
+    Object.assign(this, facts);
+  }
+
+  get answers() {
+    return this.report.sheet(this.sheet);
+  }
+}
+
+/** One distinct answer to one output. */
+class Answer {
+  constructor(report, index) {
+    const { columns, head: { texts, lists, numbers } } = report;
+    const at = (name) => columns.get(`answers.${name}`)[index];
+    this.grade = texts[at("grade")];
+    this.ulp = numbers[at("ulp")];
+    this.ratio = numbers[at("ratio")];
+    this.policy = texts[at("policy")];
+    this.dtype = texts[at("dtype")];
+    this.shape = lists[at("shape")];
+    this.message = texts[at("message")];
+    this.kept = texts[at("kept")];
+    const errors = at("errors");
+    const starts = report.columns.known.get("starts of ulps") ?? errorStarts(report.columns);
+    this.ulps = errors === 0 ? [this.ulp]
+      : Array.from(columns.get("ulps").subarray(starts[index], starts[index + 1]), (place) => numbers[place]);
+    const width = report.width(this.dtype);
+    const start = report.bitStarts[index];
+    // Numbers, or of eight bytes BigInts.
+    this.bits = columns.get(`bits${width}`).subarray(start, start + at("shown"));
+    this.width = width;
+  }
+}
+
+function errorStarts(columns) {
+  const counts = columns.get("answers.errors").map((errors) => Math.max(0, errors - 1));
+  columns.known.set("starts of ulps", sums(counts));
+  return columns.known.get("starts of ulps");
+}
+
+/** One case; what only its page shows is read when that is opened. */
+class Case {
+  constructor(report, index) {
+    const { columns, head: { id, about, texts, lists } } = report;
+    const at = (name) => columns.get(`cases.${name}`)[index];
+    Object.assign(this, { report, index, id: id[index], about: about[index], rows: [] });
+    this.group = texts[at("group")];
+    this.operation = texts[at("operation")];
+    this.reduction = texts[at("reduction")];
+    this.dtypes = lists[at("dtypes")];
+    this.flags = lists[at("flags")];
+    this.policies = lists[at("policies")];
+  }
+
+  get detail() {
+    const starts = this.report.columns.starts("cases.detail");
+    const line = this.report.columns.get("details").subarray(starts[this.index], starts[this.index + 1]);
+    this.knownDetail ??= JSON.parse(new TextDecoder().decode(line));
+    return this.knownDetail;
+  }
+
+  /** Name, shape, size and the first values of each input. */
+  get inputs() {
+    this.knownInputs ??= this.readInputs();
+    return this.knownInputs;
+  }
+
+  readInputs() {
+    const { columns, head: { texts, lists } } = this.report;
+    const starts = columns.starts("cases.inputs");
+    const valueStarts = columns.starts("inputs.shown");
+    const values = new Float64Array(columns.get("values").buffer);
+    const found = [];
+    for (let at = starts[this.index]; at < starts[this.index + 1]; at += 1) {
+      const shape = lists[columns.get("inputs.shape")[at]];
+      found.push({
+        name: texts[columns.get("inputs.name")[at]],
+        shape,
+        size: shape.reduce((one, other) => one * other, 1),
+        values: values.subarray(valueStarts[at], valueStarts[at + 1]),
+      });
+    }
+    return found;
+  }
+
+  /** The script that asks the question again, its gaps filled with the case's own texts. */
+  get snippet() {
+    const { columns, head: { texts } } = this.report;
+    const own = [
+      this.id,
+      ...this.inputs.flatMap(({ values }) => Array.from(values, hexText)),
+      ...this.detail.truth.flatMap(([, outputs]) => outputs.flatMap(([, , , digits]) => digits)),
+    ];
+    const script = texts[columns.get("cases.snippet")[this.index]];
+    return script.replace(/\0(\d+)\0/g, (_, number) => own[number]);
+  }
 }
 
 /** A row differs if another subject got another grade in the same dtype. */

@@ -9,6 +9,28 @@ function el(tag, attributes, ...children) {
   return element;
 }
 
+/** What is wider than its place scrolls, and is reached by the keyboard just as long as it does. */
+const wideWatcher = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    const scrolls = target.scrollWidth > target.clientWidth;
+    if (!scrolls) {
+      for (const name of ["tabindex", "role", "aria-label"]) target.removeAttribute(name);
+      continue;
+    }
+    const heading = target.closest("section, dialog")?.querySelector("h2")?.textContent;
+    const name = target.querySelector("caption")?.textContent ?? heading ?? "";
+    target.setAttribute("tabindex", 0);
+    target.setAttribute("role", "group");
+    target.setAttribute("aria-label", `${name}, scrolls sideways`);
+  }
+});
+
+function wide(table) {
+  const found = el("div", { class: "wide" }, table);
+  wideWatcher.observe(found);
+  return found;
+}
+
 /** The address of a case within the page: free of filters, so that it can be handed on. */
 function caseHref(id) {
   return "#case=" + encodeURIComponent(id).replaceAll("%2F", "/");

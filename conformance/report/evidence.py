@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from conformance.report.repeats import Varying, varying
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from conformance.model import Case
     from conformance.results import Header, NotRun, Result, Run
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Subject:
-    """One adapter, at one version, on one device.
+class Subject(NamedTuple):
+    """One adapter, at one version, on one device; a key of every table, so a tuple.
 
     Attributes:
         adapter: The adapter's name.
@@ -26,6 +29,10 @@ class Subject:
     adapter: str
     version: str
     device: str
+
+
+_Item = tuple[str, int, str]
+"""Case, number of the subject, dtype."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,8 @@ class Evidence:
         absent: NotRun records of subjects of which no run has a result.
         stale: Per run, the results whose case has changed or is gone; they are left out.
         replaced: Results left out because another run answers the same item, later.
+        sources: Of each subject with a result, the runs that its results are from.
+        varying: Items to which runs give different bits.
     """
 
     cases: Mapping[str, Case]
@@ -59,6 +68,8 @@ class Evidence:
     absent: Sequence[tuple[Subject, NotRun]]
     stale: Sequence[int]
     replaced: int
+    sources: Mapping[Subject, Sequence[Run]]
+    varying: Sequence[Varying]
 
     def named(self, subject: Subject) -> str:
         """The adapter's name, with its version where the report holds more than one."""
@@ -88,54 +99,92 @@ def gather(runs: Sequence[Run], cases: Iterable[Case]) -> Evidence:
     more than once, an executed one goes before one that was not run, then the latest.
     """
     by_id = {case.id: case for case in sorted(cases, key=lambda case: case.id)}
-    chosen: dict[tuple[str, Subject, str], Result] = {}
+    asked = [_subjects(run) for run in runs]
+    subjects = sorted({subject for found in asked for subject in found.values()})
+    # Numbers for subjects: keys of a hundred thousand items sort and hash the faster.
+    numbers = {subject: number for number, subject in enumerate(subjects)}
+    chosen: dict[_Item, tuple[int, Result]] = {}
+    repeats: dict[_Item, list[tuple[int, Result]]] = {}
     stale = [0] * len(runs)
     replaced = 0
     # Stable: of runs that started together, the one given last counts as the latest.
     for index in sorted(range(len(runs)), key=lambda index: runs[index].header.started):
-        header = runs[index].header
+        mine = {pair: numbers[subject] for pair, subject in asked[index].items()}
         for result in runs[index].results:
             case = by_id.get(result.case)
             if case is None or case.sha256 != result.sha256:
                 stale[index] += 1
                 continue
-            key = result.case, _subject(header, result), result.dtype
+            key = result.case, mine[result.adapter, result.device], result.dtype
             earlier = chosen.get(key)
-            replaced += earlier is not None
-            if earlier is None or result.status != "not_run" or earlier.status == "not_run":
-                chosen[key] = result
-    results = [(key[1], chosen[key]) for key in sorted(chosen)]
-    absent = _absent(runs, {subject for subject, _ in results})
+            if earlier is not None:
+                replaced += 1
+                repeats.setdefault(key, [earlier]).append((index, result))
+            if earlier is None or result.status != "not_run" or earlier[1].status == "not_run":
+                chosen[key] = index, result
+    results = []
+    origins: defaultdict[Subject, set[int]] = defaultdict(set)
+    for key in sorted(chosen):
+        index, result = chosen[key]
+        subject = subjects[key[1]]
+        results.append((subject, result))
+        origins[subject].add(index)
+    absent = _absent(runs, asked, origins.keys())
+    again = {
+        (case, subjects[number], dtype): found for (case, number, dtype), found in repeats.items()
+    }
     return Evidence(
         cases=by_id,
-        subjects=sorted({subject for subject, _ in [*results, *absent]}),
+        subjects=sorted(origins.keys() | {subject for subject, _ in absent}),
         active=sorted({subject for subject, result in results if result.status != "not_run"}),
         results=results,
         absent=absent,
         stale=stale,
         replaced=replaced,
+        sources={
+            subject: [runs[index] for index in sorted(found)] for subject, found in origins.items()
+        },
+        varying=varying(runs, again),
     )
 
 
-def _absent(runs: Sequence[Run], seen: set[Subject]) -> list[tuple[Subject, NotRun]]:
+def _absent(
+    runs: Sequence[Run],
+    asked: Sequence[Mapping[tuple[str, str], Subject]],
+    seen: AbstractSet[Subject],
+) -> list[tuple[Subject, NotRun]]:
     """NotRun records, without those that another run makes good or repeats."""
     latest: dict[tuple[Subject, str], NotRun] = {}
-    for run in sorted(runs, key=lambda run: run.header.started):
-        answered = {_subject(run.header, result) for result in run.results}
+    for index in sorted(range(len(runs)), key=lambda index: runs[index].header.started):
+        run = runs[index]
+        answered = {(result.adapter, result.device) for result in run.results}
         for record in run.not_run:
-            subject = _subject(run.header, record)
-            if subject not in seen or subject in answered:
+            pair = record.adapter, record.device
+            subject = asked[index][pair]
+            if subject not in seen or pair in answered:
                 latest[subject, record.reason] = record
-    return [(subject, record) for (subject, _), record in sorted(latest.items(), key=_by_key)]
+    return [(subject, latest[subject, reason]) for subject, reason in sorted(latest)]
 
 
-def _by_key(item: tuple[tuple[Subject, str], NotRun]) -> tuple[Subject, str]:
-    return item[0]
+def subjects_of(header: Header) -> Callable[[str, str], Subject]:
+    """Tells the subject of an adapter and a device in one run, each worked out once.
+
+    The version is looked up by the adapter's own name, then by "pytorch-" + name.
+    """
+
+    @cache
+    def subject_of(adapter: str, device: str) -> Subject:
+        head = adapter.partition("-")[0]
+        names = (adapter, f"pytorch-{adapter}", head, f"pytorch-{head}")
+        version = next((header.versions[name] for name in names if name in header.versions), "")
+        return Subject(adapter, version.partition("+")[0], device)
+
+    return subject_of
 
 
-def _subject(header: Header, record: Result | NotRun) -> Subject:
-    """The subject of a record; an adapter is looked up by its own name, then "pytorch-" + name."""
-    head = record.adapter.split("-")[0]
-    names = (record.adapter, f"pytorch-{record.adapter}", head, f"pytorch-{head}")
-    version = next((header.versions[name] for name in names if name in header.versions), "")
-    return Subject(record.adapter, version.split("+")[0], record.device)
+def _subjects(run: Run) -> dict[tuple[str, str], Subject]:
+    """The subject of each adapter and device in one run."""
+    subject_of = subjects_of(run.header)
+    pairs = {(result.adapter, result.device) for result in run.results}
+    pairs |= {(record.adapter, record.device) for record in run.not_run}
+    return {pair: subject_of(*pair) for pair in pairs}

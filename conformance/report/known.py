@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,37 +14,77 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from conformance.report.evidence import Evidence, Subject
-    from conformance.results import Result
+    from conformance.results import Result, Run
+
+
+UNKNOWN = "-"
 
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """A known deviation of one subject: which results match its entry."""
+    """A known deviation of one subject: which results match its entry.
+
+    Attributes:
+        since: The day on which it was written down, or UNKNOWN.
+        age: How long it has been known on the day of the latest run, in words, or UNKNOWN.
+        worst: The largest error in ulp, in words; UNKNOWN where none can be told, as of a NaN.
+    """
 
     subject: Subject
     link: str
     reason: str
+    since: str
+    age: str
     dtypes: Sequence[str]
     worst: str
     cases: Sequence[str]
     items: int
 
 
-def deviations(evidence: Evidence) -> list[Deviation]:
-    """Known deviations, by subject, issue and reason."""
+def deviations(evidence: Evidence, runs: Sequence[Run]) -> list[Deviation]:
+    """Known deviations by subject, those that have stood the longest first."""
     found: defaultdict[tuple[Subject, str, str], list[Result]] = defaultdict(list)
     for subject, result in evidence.results:
         if result.status == "deviates":
             found[subject, result.deviation or "", result.reason or ""].append(result)
-    return [
-        Deviation(
-            subject=subject,
-            link=link,
-            reason=reason,
-            dtypes=sorted({result.dtype for result in results}, key=dtype_order),
-            worst=ulp_text(max((worst_ulp(result) or 0.0 for result in results), default=None)),
-            cases=sorted({result.case for result in results}),
-            items=len(results),
+    latest = max(filter(None, (_day(run.header.started) for run in runs)), default=None)
+    rows = []
+    for (subject, link, reason), results in found.items():
+        days = filter(None, (_day(result.since or "") for result in results))
+        since = min(days, default=None)
+        told = [ulp for ulp in map(worst_ulp, results) if ulp is not None]
+        rows.append(
+            Deviation(
+                subject=subject,
+                link=link,
+                reason=reason,
+                since=since.isoformat() if since else UNKNOWN,
+                age=_age(since, latest) if since and latest else UNKNOWN,
+                dtypes=sorted({result.dtype for result in results}, key=dtype_order),
+                worst=ulp_text(max(told)) if told else UNKNOWN,
+                cases=sorted({result.case for result in results}),
+                items=len(results),
+            )
         )
-        for (subject, link, reason), results in sorted(found.items())
-    ]
+    return sorted(
+        rows,
+        key=lambda row: (row.subject, row.since == UNKNOWN, row.since, row.link, row.reason),
+    )
+
+
+def _day(text: str) -> dt.date | None:
+    """The day of an ISO 8601 date or time; None where it is neither."""
+    try:
+        return dt.datetime.fromisoformat(text).date()
+    except ValueError:
+        return None
+
+
+def _age(since: dt.date, day: dt.date) -> str:
+    """Whole days, and from two months on whole months; UNKNOWN of a day that lies ahead."""
+    days = (day - since).days
+    if days < 0:
+        return UNKNOWN
+    months = 12 * (day.year - since.year) + day.month - since.month - (day.day < since.day)
+    count, unit = (days, "day") if months < 2 else (months, "month")
+    return f"{count} {unit}" + "s" * (count != 1)

@@ -62,15 +62,20 @@ async function start() {
     panel.dtype = row.dtype;
   };
   const table = new ResultTable(report, { onFilter: replaceAddress, onRow: openCase });
-  const panel = new CasePanel(report, () => {
-    if (location.hash.startsWith("#case=")) replaceAddress();
+  const panel = new CasePanel(report, {
+    onClose: () => {
+      if (location.hash.startsWith("#case=")) replaceAddress();
+    },
+    neighbours: () => table.matching(),
   });
   const plots = new Plots(report, (row) => {
     openCase(row);
     location.hash = caseHref(row.case.id);
   });
+  for (const found of document.querySelectorAll(".wide")) wideWatcher.observe(found);
   startTheme(() => plots.draw());
   startMatrix(report.matrix);
+  startDownloads(table);
   new Moves(report);
 
   const follow = (scroll) => {

@@ -24,8 +24,8 @@ MARKS = {
     NOT_RUN: "not run",
 }
 
-_RANKS = {grade: rank for rank, grade in enumerate(GRADE_MARKS)}
-_STATUS_RANKS = {"not_run": 0, "passed": 1, "deviates": 2, "failed": 3}
+GRADE_RANKS = {grade: rank for rank, grade in enumerate(GRADE_MARKS)}
+STATUS_RANKS = {"not_run": 0, "passed": 1, "deviates": 2, "failed": 3}
 
 HEAT_LABELS = ("exact", "faithful", "accurate", "coarse", "wrong", "by 10 times", "by 1e6 times")
 """What the heat classes h0 ... h6 mean: a grade; and of a wrong answer, its error over "coarse"."""
@@ -44,24 +44,25 @@ def mark(result: Result) -> str:
     return GRADE_MARKS.get(result.grade or "wrong", "X")
 
 
-def severity(result: Result) -> tuple[int, int, float]:
-    """Sorts results from best to worst: failed last, then by grade, then by ulp."""
-    ulp = worst_ulp(result)
-    grade = _RANKS.get(result.grade or "", -1)
-    return _STATUS_RANKS[result.status], grade, math.inf if ulp is None else ulp
+def severity(result: Result, ulp: float | None) -> tuple[int, int, float]:
+    """Sorts results, given their ``worst_ulp``: failed last, then by grade, then by ulp."""
+    grade = GRADE_RANKS.get(result.grade or "", -1)
+    return STATUS_RANKS[result.status], grade, math.inf if ulp is None else ulp
 
 
 def worst_output(result: Result) -> tuple[str, OutputResult] | None:
     """The name and grading of the worst output; None where there is none."""
-    if not result.outputs:
-        return None
-    return max(result.outputs.items(), key=_badness)
-
-
-def _badness(item: tuple[str, OutputResult]) -> tuple[int, float]:
-    output = item[1]
-    rank = _RANKS.get(output.grade, len(_RANKS))
-    return rank, math.inf if output.ulp is None else output.ulp
+    # Every result comes by here more than once: a key function would take twice as long.
+    found: tuple[str, OutputResult] | None = None
+    most, furthest = -1, -1.0
+    for item in result.outputs.items():
+        rank = GRADE_RANKS.get(item[1].grade, len(GRADE_RANKS))
+        if rank >= most:
+            ulp = item[1].ulp
+            distance = math.inf if ulp is None else ulp
+            if rank > most or distance > furthest:
+                found, most, furthest = item, rank, distance
+    return found
 
 
 def worst_ulp(result: Result) -> float | None:
@@ -77,13 +78,13 @@ def heat(result: Result) -> str:
         return "none"
     if worst is None:
         return "h0" if result.status == "passed" else "h6"
-    rank = _RANKS.get(worst[1].grade, len(_RANKS))
-    if rank < _RANKS["wrong"]:
+    rank = GRADE_RANKS.get(worst[1].grade, len(GRADE_RANKS))
+    if rank < GRADE_RANKS["wrong"]:
         return f"h{rank}"
     # Without a ratio no distance can be told: a NaN, or another shape.
     ratios = [output.ratio for output in result.outputs.values() if output.grade == "wrong"]
     ratio = max((math.inf if ratio is None else ratio for ratio in ratios), default=math.inf)
-    return f"h{_RANKS['wrong'] + sum(ratio > bound for bound in _HEAT_BOUNDS)}"
+    return f"h{GRADE_RANKS['wrong'] + sum(ratio > bound for bound in _HEAT_BOUNDS)}"
 
 
 def ulp_text(ulp: float | None) -> str:
@@ -98,3 +99,13 @@ def ulp_text(ulp: float | None) -> str:
         return f"{ulp:.0f}"
     mantissa, _, exponent = f"{ulp:.1e}".partition("e")
     return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
+
+
+def steps_text(steps: int) -> str:
+    """A distance in whole ulps, as short as ``ulp_text``; a dot for none."""
+    return f"{steps:,}" if 0 < steps < 10_000 else ulp_text(float(steps)) if steps else "·"
+
+
+def share_text(part: int, whole: int) -> str:
+    """``part`` of ``whole`` in percent, cut off, so that only all of it is 100 %."""
+    return f"{1000 * part // max(1, whole) / 10:g} %"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TYPE_CHECKING
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING, Self
 
+from conformance.report.addresses import rows_href
 from conformance.report.marks import MARKS, NOT_RUN, heat, mark, severity, ulp_text, worst_ulp
 
 if TYPE_CHECKING:
@@ -57,32 +58,55 @@ class Matrix:
     views: dict[str, Sequence[Cell]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Glance:
-    """What the matrix takes from one result."""
+@dataclass(slots=True)
+class _Tally:
+    """What one cell takes from its results.
 
-    severity: tuple[int, int, float]
-    status: str
-    mark: str
-    heat: str
-    ulp: float | None
+    Attributes:
+        worst: The worst of those run: its severity, and its mark.
+        ulps: The largest error behind each mark; infinite where any result has none.
+    """
 
-    @classmethod
-    def at(cls, result: Result) -> _Glance:
-        """Take it from ``result``."""
-        return cls(severity(result), result.status, mark(result), heat(result), worst_ulp(result))
+    asked: int = 0
+    run: int = 0
+    failed: bool = False
+    heat: str = ""
+    worst: tuple[tuple[int, int, float], str] = ((-1, -1, -1.0), NOT_RUN)
+    ulps: dict[str, float] = field(default_factory=dict)
+
+    def add(self, result: Result) -> None:
+        """Take one more."""
+        self.asked += 1
+        if result.status == "not_run":
+            return
+        self.run += 1
+        self.failed |= result.status == "failed"
+        self.heat = max(self.heat, heat(result))
+        ulp, sign = worst_ulp(result), mark(result)
+        self.worst = max(self.worst, (severity(result, ulp), sign))
+        error = math.inf if ulp is None else ulp
+        self.ulps[sign] = max(self.ulps.get(sign, 0.0), error)
+
+    def __iadd__(self, other: _Tally) -> Self:
+        self.asked += other.asked
+        self.run += other.run
+        self.failed |= other.failed
+        self.heat = max(self.heat, other.heat)
+        self.worst = max(self.worst, other.worst)
+        for sign, error in other.ulps.items():
+            self.ulps[sign] = max(self.ulps.get(sign, 0.0), error)
+        return self
 
 
 def build_matrix(evidence: Evidence) -> Matrix:
     """Reduce ``evidence`` to its matrix, without the subjects and groups that have no result."""
-    found: defaultdict[tuple[str, Subject, str], list[_Glance]] = defaultdict(list)
+    found: defaultdict[tuple[str, Subject, str], _Tally] = defaultdict(_Tally)
     for subject, result in evidence.results:
-        group = evidence.cases[result.case].group
-        glance = _Glance.at(result)
-        found[group, subject, result.dtype].append(glance)
-        found[group, subject, ALL].append(glance)
+        found[evidence.cases[result.case].group, subject, result.dtype].add(result)
     groups = sorted({group for group, _, _ in found})
-    dtypes = sorted({dtype for _, _, dtype in found} - {ALL}, key=dtype_order)
+    dtypes = sorted({dtype for _, _, dtype in found}, key=dtype_order)
+    for (group, subject, _), tally in list(found.items()):
+        found[group, subject, ALL] += tally
     subjects = evidence.active
     return Matrix(
         subjects=subjects,
@@ -92,7 +116,7 @@ def build_matrix(evidence: Evidence) -> Matrix:
         ],
         views={
             dtype: [
-                _cell(evidence, group, subject, dtype, found.get((group, subject, dtype), []))
+                _cell(evidence, group, subject, dtype, found.get((group, subject, dtype), _Tally()))
                 for group in groups
                 for subject in subjects
             ]
@@ -107,31 +131,24 @@ def dtype_order(dtype: str) -> tuple[int, str]:
     return (known.index(dtype) if dtype in known else len(known), dtype)
 
 
-def _cell(
-    evidence: Evidence, group: str, subject: Subject, dtype: str, results: Sequence[_Glance]
-) -> Cell:
+def _cell(evidence: Evidence, group: str, subject: Subject, dtype: str, tally: _Tally) -> Cell:
     adapter = evidence.named(subject)
-    query = {"group": group, "adapter": adapter, "device": subject.device}
-    if dtype != ALL:
-        query["dtype"] = dtype
-    href = "#" + urlencode(query, safe="/")
+    chosen = "" if dtype == ALL else dtype
+    href = rows_href(group=group, adapter=adapter, device=subject.device, dtype=chosen)
     place = f"{group}, {adapter} on {subject.device}, {dtype}"
-    run = [result for result in results if result.status != "not_run"]
-    if not run:
-        words = f"{place}: {f'none of {len(results)}' if results else 'nothing'} run"
+    if not tally.run:
+        words = f"{place}: {f'none of {tally.asked}' if tally.asked else 'nothing'} run"
         return Cell(NOT_RUN, "", "none", failed=False, part="", words=words, href=href)
-    worst = max(run, key=lambda result: result.severity)
-    alike = [result.ulp for result in run if result.mark == worst.mark]
-    known = [ulp for ulp in alike if ulp is not None]
+    sign = tally.worst[1]
     # Only where every such result has a distance is the largest one the worst.
-    number = ulp_text(max(known)) if len(known) == len(alike) else ""
+    number = "" if math.isinf(tally.ulps[sign]) else ulp_text(tally.ulps[sign])
     told = f", {number} ulp at worst" if number else ""
     return Cell(
-        mark=worst.mark,
+        mark=sign,
         number=number,
-        heat=max(result.heat for result in run),
-        failed=any(result.status == "failed" for result in run),
-        part="" if len(run) == len(results) else f"{len(run)}/{len(results)}",
-        words=f"{place}: {MARKS[worst.mark]}{told}; {len(run)} of {len(results)} run",
+        heat=tally.heat,
+        failed=tally.failed,
+        part="" if tally.run == tally.asked else f"{tally.run}/{tally.asked}",
+        words=f"{place}: {MARKS[sign]}{told}; {tally.run} of {tally.asked} run",
         href=href,
     )

@@ -15,19 +15,22 @@ from markupsafe import Markup
 from conformance.errors import ConformanceError
 from conformance.glossary import Glossary
 from conformance.report.agreement import compare_subjects
-from conformance.report.devices import compare_devices
+from conformance.report.counts import Counts, count, policies
+from conformance.report.devices import STEPS, compare_devices, in_short
 from conformance.report.differences import show_differences
 from conformance.report.disagreements import find_disagreements
+from conformance.report.distances import AnswerTable
+from conformance.report.environment import compare_places, compare_runs, run_names
 from conformance.report.evidence import gather
 from conformance.report.known import deviations
 from conformance.report.links import link
-from conformance.report.marks import HEAT_LABELS, MARKS
+from conformance.report.marks import GRADE_MARKS, HEAT_LABELS, MARKS, share_text, steps_text
 from conformance.report.matrix import build_matrix
 from conformance.report.moves import first_move
-from conformance.report.payload import build_payload, pack
+from conformance.report.payload import build_payload
 from conformance.report.policy_words import policy_words
 from conformance.report.published import compare_published
-from conformance.report.summary import Counts, count, policies, sentences
+from conformance.report.summary import sentences, verdict
 from conformance.report.trainers import compare_trainers
 from conformance.report.trend import draw_history
 
@@ -40,7 +43,10 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).parent
 # Joined in this order into one script, so that one digest stands in the policy.
-_SCRIPTS = ("data.js", "dom.js", "plot.js", "table.js", "panel.js", "trainers.js", "main.js")
+_SCRIPTS = (
+    *("data.js", "numbers.js", "dom.js", "markers.js", "axes.js", "points.js", "plot.js"),
+    *("table.js", "downloads.js", "panel_answers.js", "panel.js", "trainers.js", "main.js"),
+)
 _STYLES = ("report.css", "sections.css")
 
 
@@ -58,6 +64,9 @@ def render_report(
     evidence = gather(runs, cases)
     matrix = build_matrix(evidence)
     counts = count(evidence)
+    table = AnswerTable(evidence)
+    devices = compare_devices(evidence, table)
+    shown = {subject.device for pair in devices for subject in (pair.one, pair.another)}
     trainers = compare_trainers(evidence)
     glossary = glossary or Glossary()
     script = "\n".join(_read(name) for name in _SCRIPTS)
@@ -71,33 +80,42 @@ def render_report(
         keep_trailing_newline=True,
     )
     return environment.get_template("report.html").render(
-        agreements=compare_subjects(evidence),
+        agreements=compare_subjects(table, evidence.active),
         counts=counts,
-        deviations=deviations(evidence),
-        devices=compare_devices(evidence),
+        deviations=deviations(evidence, runs),
+        devices=devices,
+        devices_in_short=in_short(evidence, devices),
         differences=show_differences(trainers, evidence),
-        disagreements=find_disagreements(evidence),
+        disagreements=find_disagreements(evidence, table),
         digests={"script": _digest(script), "style": _digest(style)},
         evidence=evidence,
+        facts=compare_runs(runs, evidence.stale),
         glossary=glossary,
         history=draw_history(history),
         link=link,
         marks=MARKS,
+        grade_marks=GRADE_MARKS,
         heat_labels=HEAT_LABELS,
         matrix=matrix,
         move=first_move(trainers),
-        payload=pack(build_payload(evidence, matrix, trainers, glossary)),
+        names=run_names(runs),
+        payload=build_payload(evidence, matrix, trainers, glossary),
+        places=compare_places(runs, evidence, shown),
         policies=policies(evidence),
         policy_words=policy_words,
         published=compare_published(evidence.cases.values()),
         runs=runs,
         script=Markup(script),  # noqa: S704 - our own file, not data
+        share=share_text,
         silent=[subject for subject in evidence.subjects if subject not in evidence.active],
         sentences=sentences(evidence, counts),
+        steps=STEPS,
+        steps_text=steps_text,
         style=Markup(style),  # noqa: S704 - our own file, not data
         trainers=trainers,
         total=sum(counts.values(), Counts()),
         unanswered=evidence.unanswered(),
+        verdict=verdict(evidence, counts),
         unasked=len(evidence.cases.keys() - {result.case for _, result in evidence.results}),
     )
 

@@ -1,33 +1,92 @@
 /* The case that the address names: its question, its truth, every answer. */
 
 class CasePanel {
-  constructor(report, onClose) {
+  /** `neighbours` lists the rows of the table's filter, in whose order its cases follow. */
+  constructor(report, { onClose, neighbours }) {
     this.cases = new Map(report.cases.map((kase) => [kase.id, kase]));
     this.links = report.links;
     this.glossary = report.glossary;
+    this.neighbours = neighbours;
     this.dialog = document.getElementById("panel");
+    this.title = document.title;
     this.dtype = "";
-    this.dialog.addEventListener("close", onClose);
+    this.dialog.addEventListener("close", () => {
+      document.title = this.title;
+      onClose();
+      this.returnFocus();
+    });
     this.dialog.addEventListener("click", (event) => {
       if (event.target === this.dialog) this.close();
+    });
+    this.dialog.addEventListener("keydown", (event) => {
+      const steps = { j: 1, k: -1 };
+      if (event.ctrlKey || event.metaKey || event.altKey || !(event.key in steps)) return;
+      this.dialog.querySelector(`[data-step="${steps[event.key]}"]`)?.click();
     });
   }
 
   open(id) {
     const kase = this.cases.get(id);
-    const close = el("button", { type: "button", class: "quiet close" }, "close");
-    close.addEventListener("click", () => this.close());
+    const step = document.activeElement?.dataset.step;
+    this.id = id;
+    const heading = el("h2", { id: "panel-id", tabindex: -1 }, breakable(id));
     this.dialog.replaceChildren(
-      el("header", {}, el("h2", { id: "panel-id" }, breakable(id)), close),
+      el("header", {}, heading, el("div", { class: "buttons" }, this.buttons(kase))),
       ...(kase ? this.content(kase) : [el("p", {}, "No case of this report has this id.")]),
     );
     this.dtype = "";
+    document.title = `${id}: ${this.title}`;
     if (!this.dialog.open) this.dialog.showModal();
     this.dialog.scrollTop = 0;
+    const again = step && this.dialog.querySelector(`[data-step="${step}"]:enabled`);
+    (again || heading).focus();
   }
 
   close() {
     if (this.dialog.open) this.dialog.close();
+  }
+
+  /** Where the link was drawn anew meanwhile, the browser does not find its way back to it. */
+  returnFocus() {
+    if (document.activeElement !== document.body) return;
+    const href = caseHref(this.id);
+    const links = [...document.querySelectorAll("main a[href^='#case=']")];
+    links.find((link) => link.getAttribute("href") === href)?.focus({ preventScroll: true });
+  }
+
+  buttons(kase) {
+    const close = el("button", { type: "button", class: "quiet close" }, "close");
+    close.addEventListener("click", () => this.close());
+    if (!kase) return [close];
+    const address = () => location.href.split("#")[0] + caseHref(kase.id);
+    return [...this.steps(kase), copyButton("copy link", address), close];
+  }
+
+  /** To the cases before and after this one, of those that the table shows. */
+  steps(kase) {
+    const first = new Map();
+    for (const row of this.neighbours()) if (!first.has(row.case)) first.set(row.case, row);
+    const rows = [...first.values()];
+    const at = rows.findIndex((row) => row.case === kase);
+    if (at < 0) return [];
+    const button = (step, words, key) => {
+      const row = rows[at + step];
+      const found = el("button", {
+        type: "button", class: "quiet", "data-step": step, "aria-keyshortcuts": key,
+        title: `${words} of the cases that the table shows (key ${key})`, disabled: !row,
+      }, words);
+      found.addEventListener("click", () => {
+        this.dtype = row.dtype;
+        // In place of this one: going back leaves the cases at once.
+        location.replace(caseHref(row.case.id));
+      });
+      return found;
+    };
+    return [
+      button(-1, "previous", "k"),
+      el("span", { class: "key" }, `${(at + 1).toLocaleString("en")} of ${rows.length.toLocaleString("en")}`),
+      button(1, "next", "j"),
+    ];
   }
 
   content(kase) {
@@ -37,10 +96,11 @@ class CasePanel {
     const chosen = dtypes.includes(this.dtype) ? this.dtype : worst?.dtype ?? dtypes.at(-1);
     const answers = el("div", { class: "answers" });
     const snippet = el("code");
+    const script = kase.snippet;
     const show = (dtype) => {
       answers.replaceChildren(...answersOf(kase, dtype, this.links));
       const first = `dtype = torch.${kase.dtypes[0]}\n`;
-      snippet.textContent = kase.snippet.replace(first, `dtype = torch.${dtype}\n`);
+      snippet.textContent = script.replace(first, `dtype = torch.${dtype}\n`);
     };
     show(chosen);
     return [
@@ -48,13 +108,15 @@ class CasePanel {
       facts(kase, this.glossary),
       el("h3", {}, "Question"),
       // Of a job the settings above say more than its data.
-      kase.job.length ? el("details", {}, el("summary", {}, "data and first parameters"), question(kase))
+      kase.detail.job.length
+        ? el("details", {}, el("summary", {}, "data and first parameters"), question(kase))
         : question(kase),
       el("h3", {}, "Truth and answers"),
       dtypes.length > 1 ? dtypeSwitch(dtypes, chosen, show) : null,
       answers,
-      kase.snippet ? el("h3", {}, "To see it again") : null,
-      kase.snippet ? el("div", { class: "snippet" }, copyButton(snippet), el("pre", {}, snippet)) : null,
+      script ? el("h3", {}, "To see it again") : null,
+      script ? el("div", { class: "snippet" }, copyButton("copy", () => snippet.textContent),
+        el("pre", { tabindex: 0, "aria-label": "script" }, snippet)) : null,
     ].filter((part) => part !== null);
   }
 }
@@ -71,22 +133,23 @@ function explained(words, glossary) {
 }
 
 function facts(kase, glossary) {
-  const sources = kase.sources.flatMap(([text, href], index) => [
+  const { asked, history, job, place, rounded } = kase.detail;
+  const sources = kase.detail.sources.flatMap(([text, href], index) => [
     index ? ", " : "", sourceLink(text, href),
   ]);
-  const asks = kase.job.length ? [] : [["asks", `${kase.operation}, reduction ${kase.reduction}`]];
+  const asks = job.length ? [] : [["asks", `${kase.operation}, reduction ${kase.reduction}`]];
   const lines = [
     ...asks,
-    ...kase.job,
+    ...job,
     ["dtypes", kase.dtypes.join(", ")],
     ["group", el("a", { href: "#group=" + encodeURIComponent(kase.group) }, kase.group)],
-    ["file", kase.place],
+    ["file", place],
     ["flags", explained(kase.flags, glossary)],
     ["policies", explained(kase.policies, glossary)],
-    ["rounded", kase.rounded && `inputs are rounded once to ${kase.rounded}, and exact from then on`],
-    ["put", kase.asked],
+    ["rounded", rounded && `inputs are rounded once to ${rounded}, and exact from then on`],
+    ["put", asked],
     ["source", sources],
-    ["history", kase.history],
+    ["history", history],
   ].filter(([, value]) => value.length !== 0);
   return el("dl", { class: "facts" }, lines.map(([name, value]) =>
     [el("dt", {}, name), el("dd", {}, value)]));
@@ -94,18 +157,24 @@ function facts(kase, glossary) {
 
 /** A column an input, a row an element. */
 function question(kase) {
-  const count = Math.max(...kase.inputs.map((input) => input[3].length));
-  const heads = kase.inputs.map(([name, shape]) => el("th", { scope: "col" },
+  const count = Math.max(...kase.inputs.map(({ values }) => values.length));
+  const heads = kase.inputs.map(({ name, shape }) => el("th", { scope: "col" },
     el("span", { class: "name" }, name), ` ${shapeText(shape)}`));
   const rows = Array.from({ length: count }, (_, index) => el("tr", {},
-    kase.inputs.map(([, , , decimals, hexes]) => el("td", { class: "digits" }, index in decimals
-      ? [decimals[index], el("span", { class: "key" }, hexes[index])] : []))));
-  if (kase.inputs.some(([, , size, decimals]) => decimals.length < size)) {
-    rows.push(el("tr", {}, kase.inputs.map(([, , size, decimals]) =>
-      el("td", { class: "key" }, restText(decimals.length, size)))));
+    kase.inputs.map(({ values }) => el("td", { class: "digits" }, index in values
+      ? [inputText(values[index]), el("span", { class: "key" }, hexText(values[index]))] : []))));
+  if (kase.inputs.some(({ size, values }) => values.length < size)) {
+    rows.push(el("tr", {}, kase.inputs.map(({ size, values }) =>
+      el("td", { class: "key" }, restText(values.length, size)))));
   }
-  return el("div", { class: "wide" }, el("table", { class: "question" },
+  return wide(el("table", { class: "question" },
     el("thead", {}, el("tr", {}, heads)), el("tbody", {}, rows)));
+}
+
+/** As a case file writes it: "-40", and "-0.0", which YAML would read as an integer. */
+function inputText(value) {
+  const text = realText(value);
+  return text === "-0.0" ? text : text.replace(/\.0$/, "");
 }
 
 function restText(shown, size) {
@@ -128,144 +197,17 @@ function dtypeSwitch(dtypes, chosen, show) {
     }));
 }
 
-/** One table of statuses, then one table an output. */
-function answersOf(kase, dtype, links) {
-  const rows = kase.rows.filter((row) => row.dtype === dtype);
-  const parts = [statuses(rows, links)];
-  if (kase.raises) {
-    const words = kase.raises === 2 ? "The right answer is an error." : "An error is a right answer, too.";
-    parts.push(el("p", {}, words));
-  }
-  const names = new Set(kase.truth.flatMap(([, outputs]) => outputs.map(([name]) => name)));
-  for (const row of rows) for (const name of row.answers.keys()) names.add(name);
-  for (const name of names) {
-    const table = outputTable(kase, rows, name);
-    // A trajectory is long, and what it comes to stands above.
-    parts.push(kase.job.length
-      ? el("details", { open: names.size === 1 }, el("summary", {}, name), table) : table);
-  }
-  return parts;
-}
-
-function statuses(rows, links) {
-  if (rows.length === 0) return el("p", { class: "note" }, "No result in this dtype.");
-  const lines = rows.map((row) => {
-    const why = [row.note];
-    if (row.raised && row.raised !== row.note) why.push(el("span", { class: "key" }, ` ${row.raised}`));
-    if (row.deviation) why.push(" ", sourceLink(row.deviation, links.get(row.deviation)));
-    return el("tr", {},
-      el("th", { scope: "row" }, who([row])),
-      el("td", {}, el("span", { class: `status ${row.status}` }, STATUS_WORDS[row.status])),
-      el("td", { class: "grade" }, el("b", {}, row.mark), " ", row.grade),
-      row.case.job.length ? trainerCells(row) : null,
-      el("td", { class: "message" }, why));
-  });
-  const heads = ["", "", "grade", "policy", "error / allowed", ""];
-  return el("div", { class: "wide" }, el("table", { class: "statuses" },
-    rows[0].case.job.length ? el("thead", {}, el("tr", {},
-      heads.map((head) => el("th", { scope: "col" }, head)))) : null,
-    el("tbody", {}, lines)));
-}
-
-/** The policy that a trainer follows, and its largest error over the largest allowed. */
-function trainerCells(row) {
-  const answers = [...row.answers.values()];
-  const policies = new Set(answers.map(({ policy }) => policy).filter(Boolean));
-  const nearest = row.grade === "wrong" && policies.size ? "none; nearest " : "";
-  const told = answers.map(({ ratio }) => ratio).filter((ratio) => ratio !== null);
-  const most = told.length ? ulpText(Math.max(...told)) : "";
-  return [el("td", {}, nearest, [...policies].join(", ")), el("td", { class: "ulp" }, most)];
-}
-
-function who(rows) {
-  return rows.map((row, index) => [
-    index ? ", " : "", row.subject.adapter, el("span", { class: "key" }, ` ${row.subject.device}`),
-  ]).flat();
-}
-
-/** Per element: the truth under each policy, then each distinct answer with all who gave it. */
-function outputTable(kase, rows, name) {
-  const truths = kase.truth.flatMap(([policy, outputs]) =>
-    outputs.filter(([output]) => output === name).map(([, shape, positions, digits, size]) =>
-      ({ policy, shape, positions, digits, size })));
-  const givers = new Map();
-  for (const row of rows) {
-    const answer = row.answers.get(name);
-    if (!answer) continue;
-    if (!givers.has(answer)) givers.set(answer, []);
-    givers.get(answer).push(row);
-  }
-  const count = Math.max(1, ...truths.map((truth) => truth.digits.length));
-  const body = [];
-  for (let index = 0; index < count; index += 1) {
-    body.push(...truthLines(truths, index));
-    for (const [answer, givenBy] of givers) {
-      const truth = truths.find(({ policy }) => policy === answer.policy) ?? truths[0];
-      body.push(answerLine(answer, givenBy, index, truth));
-    }
-  }
-  const size = Math.max(count, ...truths.map((truth) => truth.size));
-  if (size > count) {
-    body.push(el("tr", {}, el("td", { colspan: 5, class: "key" }, `the first ${count} of ${size}`)));
-  }
-  const heads = [name, "value", "ulp", "grade", "policy"];
-  return el("div", { class: "wide" }, el("table", { class: "output" },
-    el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col", class: head === "ulp" && "ulp" }, head)))),
-    el("tbody", {}, body)));
-}
-
-/** A line for each distinct truth, with all the policies under which it is the truth. */
-function truthLines(truths, index) {
-  const policies = new Map();
-  for (const { policy, digits } of truths) {
-    const text = digits[index] ?? "none";
-    policies.set(text, [...policies.get(text) ?? [], policy].filter(Boolean));
-  }
-  return [...policies].map(([text, names]) => {
-    const { shape, positions } = truths.find(({ digits }) => index in digits) ?? truths[0];
-    const at = positions ? positions[index] : index;
-    const empty = shape.includes(0);
-    return el("tr", { class: "truth" },
-      el("th", { scope: "row" }, shape.length && !empty ? `truth [${place(at, shape)}]` : "truth"),
-      el("td", empty ? {} : { class: "digits" }, empty ? "no elements" : text),
-      el("td"), el("td"), el("td", {}, names.join(", ")));
-  });
-}
-
-function answerLine(answer, rows, index, truth) {
-  const single = answer.ulps.length === 1 || (truth?.digits.length ?? 1) === 1;
-  const value = answer.values?.[answer.values.length === 1 ? 0 : index];
-  const ulp = answer.ulps.length ? answer.ulps[index] : (index === 0 ? answer.ulp : null);
-  const shape = answer.shape && truth && answer.shape.join() !== truth.shape.join()
-    ? ` shape ${shapeText(answer.shape)}` : "";
-  return el("tr", {},
-    el("th", { scope: "row" }, who(rows)),
-    el("td", { class: "digits" }, value ?? (answer.values ? "" : "not kept"),
-      el("span", { class: "key" }, shape)),
-    el("td", { class: "ulp" }, ulp === undefined ? "" : ulpText(ulp)),
-    el("td", {}, single || index === 0 ? answer.grade : ""),
-    el("td", {}, answer.policy));
-}
-
-/** A flat position in C order as the indices of `shape`. */
-function place(flat, shape) {
-  const indices = [];
-  for (const size of [...shape].reverse()) {
-    indices.unshift(flat % size);
-    flat = Math.floor(flat / size);
-  }
-  return indices.join(", ");
-}
-
-function copyButton(source) {
-  const button = el("button", { type: "button", class: "quiet" }, "copy");
+function copyButton(words, text) {
+  const button = el("button", { type: "button", class: "quiet copy" }, words);
   button.addEventListener("click", async () => {
     try {
-      await navigator.clipboard.writeText(source.textContent);
+      await navigator.clipboard.writeText(text());
       button.textContent = "copied";
     } catch {
-      // A page may be refused the clipboard; the selected text can still be copied by hand.
-      getSelection().selectAllChildren(source);
+      // A page may be refused the clipboard; what is selected can still be copied by hand.
+      const shown = el("output", { class: "digits" }, text());
+      button.replaceWith(shown);
+      getSelection().selectAllChildren(shown);
     }
   });
   return button;

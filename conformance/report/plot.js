@@ -1,64 +1,40 @@
-/* Error against logit: one canvas for each output and dtype. */
-
-const SHAPES = ["circle", "square", "triangle", "diamond", "cross", "plus", "wedge", "star"];
-const PLOTTED = [["loss", "loss"], ["logits_grad", "gradient"]];
-const LINEAR = 0.1; // Below this the axis of logits is linear, beyond it logarithmic.
-const WIDEST = 1e3;
-const FLOOR = 0.1;
-const CEILING = 1e9;
-const MARGIN = { left: 40, right: 10, top: 8, bottom: 20 };
-
-function number(text) {
-  return { inf: Infinity, "-inf": -Infinity, nan: NaN }[text] ?? Number(text);
-}
-
-function inputOf(kase, name) {
-  const found = kase.inputs.find(([input]) => input === name);
-  // An array that is described, or too long to be shown whole, has no value an element here.
-  return found && found[2] === found[3].length ? found[3].map(number) : null;
-}
-
-/** Each element of each answer whose logit is known: {x, target, ulp, row, output, element}. */
-function pointsOf(rows, output) {
-  const points = [];
-  for (const row of rows) {
-    const answer = row.answers.get(output);
-    if (row.case.operation !== "bce_with_logits" || !answer) continue;
-    row.case.logits ??= inputOf(row.case, "logits") ?? [];
-    row.case.targets ??= inputOf(row.case, "targets") ?? [];
-    const { logits, targets } = row.case;
-    if (answer.ulps.length !== logits.length) continue;
-    answer.ulps.forEach((ulp, element) => {
-      const x = logits[element];
-      const target = targets.length === logits.length ? targets[element] : NaN;
-      if (!Number.isNaN(x)) points.push({ x, target, ulp, row, output, element });
-    });
-  }
-  // Filled marks first: an outline on the same spot stays to be seen.
-  return points.sort((one, other) => filled(other.row) - filled(one.row));
-}
-
-function targetKind(target) {
-  if (target === 0 || target === 1) return String(target);
-  return target > 0 && target < 1 ? "between" : "";
-}
+/* Error against logit: one canvas for each output and dtype, for the pointer and the keyboard. */
 
 class Plots {
+  /** Nothing is looked up before the section comes near: most readers start with the table. */
   constructor(report, onOpen) {
+    this.report = report;
     this.onOpen = onOpen;
+    this.section = document.getElementById("plots");
     this.grid = document.getElementById("plot-grid");
     this.tip = document.getElementById("plot-tip");
     this.hidden = new Set();
     this.target = "all";
-    this.panels = this.panelsOf(report);
-    this.adapters = [...new Set(this.panels.flatMap(({ points }) =>
-      points.map(({ row }) => row.subject.adapter)))].sort(compareTexts);
-    const section = document.getElementById("plots");
-    section.hidden = this.panels.length === 0;
+    this.panels = null;
+    this.section.hidden = !report.cases.some(({ operation, rows }) =>
+      operation === "bce_with_logits" && rows.length > 0);
+    new IntersectionObserver((entries, observer) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      observer.disconnect();
+      this.start();
+    }, { rootMargin: "100%" }).observe(this.section);
+  }
+
+  start() {
+    this.panels = plotted(this.report).map((found) => new Panel(this, found));
+    this.section.hidden = this.panels.length === 0;
+    this.reach = reachOf(this.panels);
+    this.adapters = [...new Set(this.panels.flatMap(({ spots }) =>
+      spots.flatMap(({ rows }) => rows.map(({ subject }) => subject.adapter))))].sort(compareTexts);
+    this.place();
     this.legend();
     document.getElementById("plot-target").addEventListener("change", (event) => {
       this.target = event.target.value;
       this.draw();
+    });
+    const numbers = document.getElementById("plot-numbers");
+    numbers.addEventListener("toggle", () => {
+      numbers.querySelector("tbody").replaceChildren(...this.numberLines());
     });
     let width = 0;
     new ResizeObserver(() => {
@@ -68,39 +44,11 @@ class Plots {
     }).observe(this.grid);
   }
 
-  panelsOf(report) {
-    const dtypes = [...new Set(report.rows.map((row) => row.dtype))].sort(byPlace(DTYPE_ORDER));
-    const panels = [];
-    for (const [output, label] of PLOTTED) {
-      const multiples = el("div", { class: "multiples" });
-      this.grid.append(multiples);
-      for (const dtype of dtypes) {
-        const points = pointsOf(report.rows.filter((row) => row.dtype === dtype), output);
-        if (points.length > 0) panels.push(this.panel(multiples, points, `${label}, ${dtype}`));
-      }
+  place() {
+    for (const [, label] of PLOTTED) {
+      const figures = this.panels.filter((panel) => panel.label === label).map(({ figure }) => figure);
+      this.grid.append(el("div", { class: "multiples" }, figures));
     }
-    const finite = panels.flatMap((panel) => panel.points.map((point) => Math.abs(point.x)))
-      .filter(Number.isFinite);
-    const most = finite.reduce((one, other) => Math.max(one, other), 10);
-    this.limit = Math.min(WIDEST, most * 1.05);
-    // What is beyond the axis, or infinite, goes to a lane at either end.
-    this.beyond = panels.some(({ points }) => points.some(({ x }) => Math.abs(x) > this.limit));
-    this.ends = most > WIDEST ? ["<−1e3", ">1e3"] : ["−∞", "∞"];
-    this.untold = panels.some((panel) => panel.points.some(({ ulp }) => ulp === null));
-    return panels;
-  }
-
-  panel(multiples, points, title) {
-    const canvas = el("canvas", { role: "img", "aria-label": `Error against logit: ${title}` });
-    multiples.append(el("figure", {}, el("figcaption", {}, title), canvas));
-    const panel = { points, canvas, placed: [] };
-    canvas.addEventListener("pointermove", (event) => this.point(panel, event));
-    canvas.addEventListener("pointerleave", () => { this.tip.hidden = true; });
-    canvas.addEventListener("click", (event) => {
-      const near = this.point(panel, event);
-      if (near) this.onOpen(near.row);
-    });
-    return panel;
   }
 
   legend() {
@@ -115,189 +63,169 @@ class Plots {
       });
       legend.append(el("label", {}, input, canvas, adapter));
     });
-    if (this.panels.some(({ points }) => points.some(({ row }) => filled(row)))) {
+    if (this.panels.some(({ spots }) => spots.some(({ rows }) => rows.some(filled)))) {
       legend.append(el("span", { class: "key" }, "open: CPU, filled: other devices"));
     }
   }
 
   draw() {
-    this.colors = this.adapters.map((_, index) => {
-      const mark = document.querySelectorAll("#plot-legend canvas")[index];
-      const color = getComputedStyle(mark).color;
-      const context = prepare(mark, 16, 16);
-      marker(context, SHAPES[index % SHAPES.length], 8, 8, color, false);
-      return color;
+    if (this.panels === null) return;
+    const marks = document.querySelectorAll("#plot-legend canvas");
+    this.stamps = this.adapters.map((_, index) => {
+      const { color } = getComputedStyle(marks[index]);
+      const shape = SHAPES[index % SHAPES.length];
+      marker(prepare(marks[index], 16, 16), shape, 8, 8, color, false);
+      return [false, true].map((isFilled) => stampOf(shape, color, isFilled));
     });
-    this.inks = getComputedStyle(this.grid);
-    for (const panel of this.panels) this.drawPanel(panel);
+    const style = getComputedStyle(this.grid);
+    this.ink = { text: style.color, line: style.borderTopColor, font: style.fontFamily };
+    for (const panel of this.panels) panel.draw();
   }
 
-  drawPanel(panel) {
-    const width = panel.canvas.parentElement.clientWidth;
+  /** Whether the legend and the target let a result be seen. */
+  shows(row) {
+    return !this.hidden.has(row.subject.adapter);
+  }
+
+  /** The plots in words: of each adapter in each, how many marks there are, and the worst. */
+  numberLines() {
+    return this.panels.flatMap((panel) => this.adapters.map((adapter) => {
+      const mine = panel.spots.filter(({ rows }) => rows.some(({ subject }) => subject.adapter === adapter));
+      if (mine.length === 0) return null;
+      const sorted = mine.map(({ ulp }) => ulp ?? Infinity).sort(compareNumbers);
+      const median = sorted[Math.floor((sorted.length - 1) / 2)];
+      const worst = mine.reduce((one, other) => ((other.ulp ?? Infinity) > (one.ulp ?? Infinity) ? other : one));
+      return el("tr", {},
+        el("th", { scope: "row" }, panel.title), el("td", { class: "text" }, adapter),
+        el("td", {}, mine.length.toLocaleString("en")),
+        el("td", {}, median === Infinity ? "none" : ulpText(median)),
+        el("td", {}, worst.ulp === null ? "none" : ulpText(worst.ulp)),
+        el("td", {}, inputText(worst.x)),
+        el("td", { class: "text" }, el("a", { href: caseHref(worst.case.id) }, breakable(worst.case.id))));
+    })).filter((line) => line !== null);
+  }
+}
+
+/** One plot. */
+class Panel {
+  constructor(plots, { label, dtype, spots }) {
+    Object.assign(this, { plots, label, spots, title: `${label}, ${dtype}`, placed: [], at: -1 });
+    // The keys are handed on to an application only; what it says is in the tip, and in numbers below.
+    this.canvas = el("canvas", {
+      tabindex: 0, role: "application", "aria-roledescription": "plot",
+      "aria-label": `Error against logit: ${this.title}`, "aria-describedby": "plot-keys",
+    });
+    this.ring = el("span", { class: "ring", hidden: true });
+    this.figure = el("figure", {}, el("figcaption", {}, this.title),
+      el("div", { class: "plot" }, this.canvas, this.ring));
+    this.canvas.addEventListener("pointermove", (event) => this.hover(event));
+    this.canvas.addEventListener("pointerleave", () => { plots.tip.hidden = true; });
+    this.canvas.addEventListener("click", (event) => {
+      const near = this.hover(event);
+      if (near) plots.onOpen(near.rows[0]);
+    });
+    this.canvas.addEventListener("keydown", (event) => this.key(event));
+    this.canvas.addEventListener("focus", () => {
+      if (this.canvas.matches(":focus-visible")) this.walk(Math.max(0, this.at));
+    });
+    this.canvas.addEventListener("blur", () => {
+      plots.tip.hidden = true;
+      this.ring.hidden = true;
+    });
+  }
+
+  draw() {
+    const { plots } = this;
+    const width = this.figure.clientWidth;
     const height = Math.round(Math.min(230, Math.max(160, width * 0.8)));
-    const context = prepare(panel.canvas, width, height);
-    const scale = this.scale(width, height);
-    this.axes(context, scale, width, height);
+    const context = prepare(this.canvas, width, height);
+    const scale = scaleOf(plots.reach, width, height);
+    drawAxes(context, scale, plots.reach, plots.ink, height);
+    this.placed = this.spots
+      .filter((spot) => plots.target === "all" || targetKind(spot.target) === plots.target)
+      .map((spot) => ({
+        spot, x: scale.x(spot.x), y: scale.y(spot.ulp), rows: spot.rows.filter((row) => plots.shows(row)),
+      }))
+      .filter(({ rows }) => rows.length > 0);
+    // Filled marks first: an outline on the same spot stays to be seen.
+    for (const kind of [true, false]) this.drawMarks(context, kind);
+    this.at = Math.min(this.at, this.placed.length - 1);
+    this.canvas.dataset.marks = this.placed.length;
+  }
+
+  drawMarks(context, kind) {
     const seen = new Set();
-    panel.placed = [];
-    for (const point of panel.points) {
-      const { row } = point;
-      if (this.hidden.has(row.subject.adapter)) continue;
-      if (this.target !== "all" && targetKind(point.target) !== this.target) continue;
-      const index = this.adapters.indexOf(row.subject.adapter);
-      const x = scale.x(point.x);
-      const y = scale.y(point.ulp);
-      panel.placed.push({ x, y, point });
-      const spot = `${Math.round(x)},${Math.round(y)},${row.subject.index}`;
-      if (seen.has(spot)) continue;
-      seen.add(spot);
-      marker(context, SHAPES[index % SHAPES.length], x, y, this.colors[index], filled(row));
+    for (const { x, y, rows } of this.placed) {
+      for (const row of rows) {
+        if (filled(row) !== kind) continue;
+        const adapter = this.plots.adapters.indexOf(row.subject.adapter);
+        // Marks of one adapter on one pixel are one mark.
+        const pixel = (Math.round(x) * 4096 + Math.round(y)) * 1024 + adapter;
+        if (seen.has(pixel)) continue;
+        seen.add(pixel);
+        stamp(context, this.plots.stamps[adapter][Number(kind)], x, y);
+      }
     }
   }
 
-  /** From a logit or an error to a place on the canvas; what has none goes to a lane beyond. */
-  scale(width, height) {
-    const lane = this.beyond ? 20 : 4;
-    const left = MARGIN.left + lane;
-    const right = width - MARGIN.right - lane;
-    const top = MARGIN.top + (this.untold ? 18 : 4);
-    const bottom = height - MARGIN.bottom - 6;
-    const middle = (left + right) / 2;
-    const reach = Math.asinh(this.limit / LINEAR);
-    const decades = Math.log10(CEILING / FLOOR);
-    return {
-      left, right, top, bottom, middle,
-      x: (logit) => {
-        if (logit < -this.limit) return left - lane + 6;
-        if (logit > this.limit) return right + lane - 6;
-        return middle + Math.asinh(logit / LINEAR) / reach * (right - middle);
-      },
-      y: (ulp) => {
-        if (ulp === null) return MARGIN.top;
-        const part = Math.log10(Math.min(CEILING, Math.max(FLOOR, ulp)) / FLOOR) / decades;
-        return bottom - part * (bottom - top);
-      },
-    };
-  }
-
-  axes(context, scale, width, height) {
-    const line = this.inks.getPropertyValue("border-top-color");
-    context.font = `10px ${this.inks.fontFamily}`;
-    context.fillStyle = this.inks.color;
-    context.strokeStyle = line;
-    context.lineWidth = 1;
-    context.textBaseline = "middle";
-    context.textAlign = "right";
-    const levels = [[FLOOR, "≤0.1"], [1, "1"], [1e3, "1e3"], [1e6, "1e6"], [CEILING, "≥1e9"]];
-    for (const [ulp, label] of levels) rule(scale.y(ulp), label);
-    if (this.untold) context.fillText("no ulp", MARGIN.left - 4, MARGIN.top);
-    context.textAlign = "center";
-    context.textBaseline = "top";
-    const ticks = [1, 10, 100].filter((tick) => tick < this.limit);
-    const labelled = this.beyond ? [scale.x(-Infinity), scale.x(Infinity)] : [];
-    const marks = [0, ...ticks.reverse().flatMap((tick) => [-tick, tick])];
-    for (const tick of marks) {
-      const x = Math.round(scale.x(tick)) + 0.5;
-      context.globalAlpha = tick === 0 ? 1 : 0.45;
-      context.beginPath();
-      context.moveTo(x, scale.top);
-      context.lineTo(x, scale.bottom);
-      context.stroke();
-      context.globalAlpha = 1;
-      if (labelled.some((other) => Math.abs(other - x) < 30)) continue;
-      labelled.push(x);
-      context.fillText(String(tick).replace("-", "−"), x, height - MARGIN.bottom + 4);
-    }
-    if (this.beyond) {
-      context.fillText(this.ends[0], scale.x(-Infinity), height - MARGIN.bottom + 4);
-      context.fillText(this.ends[1], scale.x(Infinity), height - MARGIN.bottom + 4);
-    }
-
-    function rule(y, text) {
-      const at = Math.round(y) + 0.5;
-      context.globalAlpha = 0.45;
-      context.beginPath();
-      context.moveTo(scale.left, at);
-      context.lineTo(scale.right, at);
-      context.stroke();
-      context.globalAlpha = 1;
-      context.fillText(text, MARGIN.left - 4, at);
-    }
-  }
-
-  /** Tells of the marks under the pointer; returns the nearest one. */
-  point(panel, event) {
-    const box = panel.canvas.getBoundingClientRect();
+  /** Tells of the mark under the pointer, and returns it. */
+  hover(event) {
+    const box = this.canvas.getBoundingClientRect();
     const [x, y] = [event.clientX - box.left, event.clientY - box.top];
     let near = null;
     let least = 12;
-    for (const spot of panel.placed) {
-      const distance = Math.hypot(spot.x - x, spot.y - y);
-      if (distance < least) [near, least] = [spot, distance];
+    for (const found of this.placed) {
+      const distance = Math.hypot(found.x - x, found.y - y);
+      if (distance < least) [near, least] = [found, distance];
     }
-    this.tip.hidden = near === null;
-    panel.canvas.classList.toggle("pointing", near !== null);
-    if (near === null) return null;
-    const { point } = near;
-    const same = panel.placed.filter(({ point: other }) => other.row.case === point.row.case
-      && other.element === point.element && other.ulp === point.ulp);
-    const names = same.map(({ point: { row: { subject } } }) => `${subject.adapter} ${subject.device}`);
-    const error = point.ulp === null ? "no distance in ulp" : `${ulpText(point.ulp)} ulp`;
-    this.tip.replaceChildren(
-      el("b", {}, point.row.case.id),
-      el("span", {}, `logit ${point.x}${Number.isNaN(point.target) ? "" : `, target ${point.target}`}`),
-      el("span", {}, `${error}: ${names.join(", ")}`));
-    const room = document.documentElement.clientWidth - this.tip.offsetWidth - 8;
-    this.tip.style.left = `${Math.max(8, Math.min(event.clientX + 12, room))}px`;
-    this.tip.style.top = `${event.clientY + 16}px`;
-    return point;
+    this.canvas.classList.toggle("pointing", near !== null);
+    this.tell(near, event.clientX + 12, event.clientY + 16);
+    return near;
+  }
+
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || this.placed.length === 0) return;
+    const last = this.placed.length - 1;
+    const goals = {
+      ArrowRight: Math.min(last, this.at + 1),
+      ArrowLeft: Math.max(0, this.at - 1),
+      PageDown: Math.min(last, this.at + 20),
+      PageUp: Math.max(0, this.at - 20),
+      Home: 0,
+      End: last,
+    };
+    if (event.key in goals) this.walk(goals[event.key]);
+    else if (event.key === "Enter" && this.at >= 0) this.plots.onOpen(this.placed[this.at].rows[0]);
+    else if (event.key === "Escape") this.plots.tip.hidden = true;
+    else return;
+    event.preventDefault();
+  }
+
+  walk(at) {
+    if (this.placed.length === 0) return;
+    this.at = at;
+    const { x, y } = this.placed[at];
+    this.ring.hidden = false;
+    this.ring.style.left = `${x}px`;
+    this.ring.style.top = `${y}px`;
+    this.canvas.scrollIntoView({ block: "nearest" });
+    const box = this.canvas.getBoundingClientRect();
+    this.tell(this.placed[at], box.left + x + 12, box.top + y + 16);
+  }
+
+  /** Shows a mark in words beside a place of the window; hides them for null. */
+  tell(found, left, top) {
+    const { tip } = this.plots;
+    tip.hidden = found === null;
+    if (found === null) return;
+    const [id, ...lines] = spotTexts(found.spot, found.rows);
+    tip.replaceChildren(el("b", {}, id), ...lines.map((line) => el("span", {}, line)));
+    const room = document.documentElement.clientWidth - tip.offsetWidth - 8;
+    tip.style.left = `${Math.max(8, Math.min(left, room))}px`;
+    tip.style.top = `${Math.min(top, innerHeight - tip.offsetHeight - 4)}px`;
   }
 }
 
 function filled(row) {
   return row.subject.device !== "cpu";
-}
-
-/** A canvas of `width` x `height` CSS pixels, sharp on dense screens, and empty. */
-function prepare(canvas, width, height) {
-  const density = devicePixelRatio || 1;
-  canvas.width = width * density;
-  canvas.height = height * density;
-  canvas.style.width = `${width}px`;
-  canvas.style.height = `${height}px`;
-  const context = canvas.getContext("2d");
-  context.scale(density, density);
-  return context;
-}
-
-/** Outlines of different reach, so that marks on the same spot can be told apart. */
-function marker(context, shape, x, y, color, isFilled) {
-  const outlines = {
-    square: [[-3, -3], [3, -3], [3, 3], [-3, 3]],
-    triangle: [[0, -4.6], [4.2, 3], [-4.2, 3]],
-    diamond: [[0, -5], [5, 0], [0, 5], [-5, 0]],
-    wedge: [[0, 4.6], [4.2, -3], [-4.2, -3]],
-  };
-  const strokes = {
-    cross: [[-3, -3, 3, 3], [-3, 3, 3, -3]],
-    plus: [[-4, 0, 4, 0], [0, -4, 0, 4]],
-    star: [[-3, -3, 3, 3], [-3, 3, 3, -3], [-4, 0, 4, 0], [0, -4, 0, 4]],
-  };
-  context.strokeStyle = color;
-  context.fillStyle = color;
-  context.lineWidth = 1.1;
-  context.globalAlpha = 0.85;
-  context.beginPath();
-  if (shape === "circle") context.arc(x, y, 2.6, 0, 7);
-  for (const [fromX, fromY, toX, toY] of strokes[shape] ?? []) {
-    context.moveTo(x + fromX, y + fromY);
-    context.lineTo(x + toX, y + toY);
-  }
-  const outline = outlines[shape] ?? [];
-  outline.forEach(([dx, dy], index) => (index
-    ? context.lineTo(x + dx, y + dy) : context.moveTo(x + dx, y + dy)));
-  if (outline.length) context.closePath();
-  if (isFilled && !strokes[shape]) context.fill();
-  context.stroke();
-  context.globalAlpha = 1;
 }

@@ -1,126 +1,239 @@
-"""Counts results into the sentences and tables of the report."""
+"""Says in a sentence what became of each adapter."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from conformance.model import REFUSE
+from conformance.report.addresses import rows_href
+from conformance.report.counts import GRADES, Counts, count
+from conformance.report.marks import GRADE_RANKS
 
 if TYPE_CHECKING:
-    from conformance.report.evidence import Evidence, Subject
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-GRADES = ("exact", "faithful", "accurate", "coarse", "wrong")
+    from conformance.model import Case
+    from conformance.report.evidence import Evidence, Subject
+    from conformance.results import Status
+
+__all__ = ["Counts", "Part", "Sentence", "count", "sentences", "verdict"]
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
-    """How many items were asked, and what became of them."""
+class Part:
+    """A part of a sentence, with the address within the page that it leads to, if any."""
 
-    passed: int = 0
-    deviates: int = 0
-    failed: int = 0
-    not_run: int = 0
-    grades: tuple[int, ...] = (0,) * len(GRADES)
-
-    @property
-    def asked(self) -> int:
-        """All items, with those not run."""
-        return self.passed + self.deviates + self.failed + self.not_run
-
-    def __add__(self, other: Counts) -> Counts:
-        return Counts(
-            self.passed + other.passed,
-            self.deviates + other.deviates,
-            self.failed + other.failed,
-            self.not_run + other.not_run,
-            tuple(mine + theirs for mine, theirs in zip(self.grades, other.grades, strict=True)),
-        )
+    text: str
+    href: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One sentence about an adapter: its ``name``, what it did, whether anything fails."""
+    """A sentence on ``name``, which begins it.
+
+    Attributes:
+        status: The worst that it tells of, "not_run" where nothing was run.
+    """
 
     name: str
-    text: str
-    failed: bool
+    parts: tuple[Part, ...]
+    status: Status
+
+    @property
+    def failed(self) -> bool:
+        """Whether it tells that anything failed."""
+        return self.status == "failed"
+
+    @property
+    def text(self) -> str:
+        """The sentence without its name, as plain text."""
+        return "".join(part.text for part in self.parts)
 
 
-def count(evidence: Evidence) -> dict[Subject, Counts]:
-    """The counts of every subject, NotRun records included."""
-    statuses: defaultdict[Subject, Counter[str]] = defaultdict(Counter)
-    for subject, record in evidence.absent:
-        statuses[subject]["not_run"] += record.items
-    for subject, result in evidence.results:
-        statuses[subject][result.status] += 1
-        if result.status != "not_run" and result.grade is not None:
-            statuses[subject][result.grade] += 1
-    return {
-        subject: Counts(
-            passed=found["passed"],
-            deviates=found["deviates"],
-            failed=found["failed"],
-            not_run=found["not_run"],
-            grades=tuple(found[grade] for grade in GRADES),
-        )
-        for subject in evidence.subjects
-        for found in [statuses[subject]]
-    }
+@dataclass(slots=True)
+class _Places:
+    """Where the results of one adapter lie.
+
+    Attributes:
+        worst: Rank of the worst grade that passes; -1 where none does.
+        run: Results by case that were run, and ``coarse`` those that are right to coarse.
+        failed: Failures by group.
+    """
+
+    worst: int = -1
+    run: Counter[str] = field(default_factory=Counter)
+    coarse: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+
+
+_MOST = 3
+"""Names in a list; it says how many more there are."""
+_SHARE = 0.1
+"""What a flag or a group must hold of an adapter's coarse results to be named."""
+_LONGEST = 120
+"""Characters of a reason; the section of what was not run has all of it."""
+
+
+def verdict(evidence: Evidence, counts: dict[Subject, Counts]) -> Sentence:
+    """What became of all of them together."""
+    total = sum(counts.values(), Counts())
+    ran = total.asked - total.not_run
+    if not ran:
+        return Sentence("Nothing was run,", (Part("so nothing was tested."),), "not_run")
+    if not total.failed:
+        text = f"in the {ran:,} of {total.asked:,} questions that were run."
+        return Sentence("Nothing failed", (Part(text),), _status(total))
+    parts = [Part(f"of the {ran:,} questions that were run: ")]
+    by_adapter: Counter[tuple[str, str]] = Counter()
+    for subject, tally in counts.items():
+        if tally.failed:
+            by_adapter[evidence.named(subject), _full_name(subject)] += tally.failed
+    parts += _listed(
+        Part(f"{name} ({number:,})", rows_href(adapter=adapter, status="failed"))
+        for (adapter, name), number in by_adapter.most_common()
+    )
+    return Sentence(f"{total.failed:,} failed", (*parts, Part(".")), "failed")
 
 
 def sentences(evidence: Evidence, counts: dict[Subject, Counts]) -> list[Sentence]:
-    """One sentence for each adapter, over all its devices; its numbers add up to what was asked."""
-    coarse: Counter[tuple[str, str]] = Counter()
-    for subject, result in evidence.results:
-        if result.status == "passed" and result.grade == "coarse":
-            coarse[subject.adapter, subject.version] += 1
-    found: defaultdict[tuple[str, str], Counts] = defaultdict(Counts)
-    for subject in evidence.subjects:
-        found[subject.adapter, subject.version] += counts[subject]
-    return [
-        Sentence(
-            name=" ".join(filter(None, name)),
-            text=_sentence(total, coarse[name]),
-            failed=total.failed > 0,
-        )
-        for name, total in found.items()
-    ]
+    """One for each adapter at each version, over all its devices; those that failed first.
 
-
-def _sentence(total: Counts, coarse: int) -> str:
-    if total.not_run == total.asked:
-        return f"was asked {total.asked:,} questions and ran none."
-    text = f"is right on {total.passed:,} of {total.asked:,}"
-    if coarse:
-        text += f" ({coarse:,} of these only coarsely)"
-    rest = [f"{total.failed:,} failed"] if total.failed else ["none failed"]
-    if total.deviates:
-        plural = "" if total.deviates == 1 else "s"
-        rest.append(f"{total.deviates:,} known deviation{plural}")
-    if total.not_run:
-        rest.append(f"{total.not_run:,} not run")
-    return f"{text}; {', '.join(rest)}."
-
-
-def policies(evidence: Evidence) -> list[tuple[str, str, list[int]]]:
-    """Group, policy, and for each active subject how many results were graded under it.
-
-    Those of scenarios are left to the table of trainers. A result counts once for each policy that
-    any of its outputs follows.
+    Its denominators count all that was asked, whether or not it was run.
     """
-    found: defaultdict[tuple[str, str], Counter[Subject]] = defaultdict(Counter)
+    adapters: defaultdict[str, list[Subject]] = defaultdict(list)
+    for subject in evidence.subjects:
+        adapters[_full_name(subject)].append(subject)
+    places = _places(evidence)
+    found = []
+    for name, subjects in adapters.items():
+        total = sum((counts[subject] for subject in subjects), Counts())
+        adapter = evidence.named(subjects[0])
+        if total.not_run == total.asked:
+            parts = [Part(f"ran none of the {total.asked:,} that it was asked")]
+        else:
+            parts = [
+                *_outcome(adapter, total, places[name]),
+                *_losses(adapter, places[name], evidence.cases),
+                Part("; ran "),
+                Part(
+                    f"{total.asked - total.not_run:,} of {total.asked:,}",
+                    "#unanswered" if total.not_run else "",
+                ),
+            ]
+        parts += [*_silent(evidence, subjects, counts), Part(".")]
+        found.append(Sentence(name, tuple(parts), _status(total)))
+    return sorted(found, key=lambda sentence: not sentence.failed)
+
+
+def _status(total: Counts) -> Status:
+    if total.not_run == total.asked:
+        return "not_run"
+    return "failed" if total.failed else "deviates" if total.deviates else "passed"
+
+
+def _full_name(subject: Subject) -> str:
+    return " ".join(filter(None, (subject.adapter, subject.version)))
+
+
+def _places(evidence: Evidence) -> defaultdict[str, _Places]:
+    found: defaultdict[str, _Places] = defaultdict(_Places)
+    by_subject = {subject: found[_full_name(subject)] for subject in evidence.subjects}
     for subject, result in evidence.results:
-        case = evidence.cases[result.case]
-        if case.job is not None:
+        if result.status == "not_run":
             continue
-        followed = {output.policy for output in result.outputs.values()} - {None}
-        if result.raised and REFUSE in case.policies:
-            followed.add(REFUSE)
-        for policy in followed:
-            found[case.group, str(policy)][subject] += 1
-    return [
-        (group, policy, [tally[subject] for subject in evidence.active])
-        for (group, policy), tally in sorted(found.items())
-    ]
+        places = by_subject[subject]
+        places.run[result.case] += 1
+        if result.status == "failed":
+            places.failed[evidence.cases[result.case].group] += 1
+        elif result.status == "passed":
+            places.worst = max(places.worst, GRADE_RANKS.get(result.grade or "", -1))
+            if result.grade == "coarse":
+                places.coarse[result.case] += 1
+    return found
+
+
+def _outcome(adapter: str, total: Counts, places: _Places) -> Iterator[Part]:
+    """What failed and where; else, to what grade it is right."""
+    known = f"{total.deviates:,} known deviation{'' if total.deviates == 1 else 's'}"
+    right = f"right to {GRADES[places.worst]}" if places.worst >= 0 else ""
+    if total.failed:
+        ran = total.asked - total.not_run
+        href = rows_href(adapter=adapter, status="failed")
+        yield Part(f"fails {total.failed:,} of the {ran:,} that it ran", href)
+        yield Part(", in ")
+        groups = places.failed.most_common()
+        yield from _listed(
+            [
+                Part(group, rows_href(group=group, adapter=adapter, status="failed"))
+                for group, _ in groups
+            ]
+        )
+        yield Part(f"; elsewhere {right}" if right else "")
+    elif right:
+        yield Part(right.replace("right", "is right everywhere", 1))
+    else:
+        yield Part("is nowhere right")
+    if total.deviates:
+        yield Part(", except " if right else ": " if not total.failed else ", beside ")
+        yield Part(known, "#deviations")
+
+
+def _losses(adapter: str, places: _Places, cases: Mapping[str, Case]) -> Iterator[Part]:
+    """Where the coarse results are: what holds a fair part of them, the largest share first.
+
+    By flag, which tells why; by group where no flag does.
+    """
+    least = _SHARE * places.coarse.total()
+    by_flag = _add_up(places, {name: case.flags for name, case in cases.items()})
+    by_group = _add_up(places, {name: (case.group,) for name, case in cases.items()})
+    for kind, tallies in (("flag", by_flag), ("group", by_group)):
+        found = [
+            (-coarse / run, name) for name, (coarse, run) in tallies.items() if 0 < coarse >= least
+        ]
+        if found:
+            yield Part("; loses accuracy above all on ")
+            yield from _listed(
+                [
+                    Part(name, rows_href(**{kind: name}, adapter=adapter, grade="coarse"))
+                    for _, name in sorted(found)[:_MOST]
+                ]
+            )
+            return
+
+
+def _add_up(places: _Places, names: Mapping[str, Sequence[str]]) -> dict[str, tuple[int, int]]:
+    """Name to its coarse results and to all that were run."""
+    found: dict[str, tuple[int, int]] = {}
+    for case, run in places.run.items():
+        for name in names[case]:
+            before = found.get(name, (0, 0))
+            found[name] = before[0] + places.coarse[case], before[1] + run
+    return found
+
+
+def _silent(
+    evidence: Evidence, subjects: Sequence[Subject], counts: dict[Subject, Counts]
+) -> Iterator[Part]:
+    """The devices on which nothing was run, with the reason where it is one."""
+    reasons: defaultdict[Subject, set[str]] = defaultdict(set)
+    for item in evidence.unanswered():
+        reasons[item.subject].add(item.reason)
+    for subject in subjects:
+        if counts[subject].not_run == counts[subject].asked:
+            yield Part(f"; nothing on {subject.device}")
+            if len(reasons[subject]) == 1:
+                [reason] = reasons[subject]
+                short = reason if len(reason) <= _LONGEST else f"{reason[:_LONGEST]}…"
+                yield Part(f": {short}")
+
+
+def _listed(parts: Iterable[Part]) -> Iterator[Part]:
+    """The first parts with commas between them, and how many more there are."""
+    every = list(parts)
+    for index, part in enumerate(every[:_MOST]):
+        if index:
+            yield Part(", ")
+        yield part
+    if len(every) > _MOST:
+        yield Part(f" and {len(every) - _MOST} more")

@@ -1,7 +1,9 @@
 /* The table of results: filters, order, pages. */
 
 const PAGE_ROWS = 50;
-const FILTERS = ["q", "adapter", "device", "dtype", "group", "status", "grade", "differs", "sort"];
+const FILTERS = [
+  "q", "adapter", "device", "dtype", "group", "status", "grade", "flag", "differs", "sort",
+];
 
 const COLUMNS = {
   case: (row) => row.case.id,
@@ -32,7 +34,7 @@ function worstFirst(one, other) {
   return ORDERS.status(one.status, other.status)
     || GRADE_ORDER.indexOf(other.grade) - GRADE_ORDER.indexOf(one.grade)
     || compareNumbers(ulpRank(other), ulpRank(one))
-    || compareTexts(one.case.id, other.case.id);
+    || one.index - other.index;
 }
 
 /** Subtraction would make a NaN of two infinities. */
@@ -48,9 +50,12 @@ class ResultTable {
     this.body = document.querySelector("#rows tbody");
     this.sort = "";
     this.page = 0;
-    for (const name of ["adapter", "device", "dtype", "group", "status", "grade"]) {
-      this.fill(name);
+    for (const name of ["adapter", "device", "dtype", "status", "grade"]) {
+      this.fill(name, this.rows.map(COLUMNS[name]));
     }
+    const shown = new Set(this.rows.map((row) => row.case));
+    this.fill("group", [...shown].map(({ group }) => group));
+    this.fill("flag", [...shown].flatMap(({ flags }) => flags));
     const changed = () => {
       this.page = 0;
       this.show();
@@ -73,9 +78,8 @@ class ResultTable {
     document.getElementById("next").addEventListener("click", () => this.turn(1));
   }
 
-  fill(name) {
-    const value = name === "group" ? (row) => row.case.group : COLUMNS[name];
-    const values = [...new Set(this.rows.map(value))].filter(Boolean);
+  fill(name, found) {
+    const values = [...new Set(found)].filter(Boolean);
     values.sort(ORDERS[name] ?? compareTexts);
     const words = (item) => (name === "status" ? STATUS_WORDS[item] ?? item : item);
     this.form.elements[name].replaceChildren(
@@ -119,8 +123,9 @@ class ResultTable {
     const found = this.rows.filter((row) =>
       exact.every((name) => COLUMNS[name](row) === wanted.get(name))
       && (!wanted.has("group") || row.case.group === wanted.get("group"))
+      && (!wanted.has("flag") || row.case.flags.includes(wanted.get("flag")))
       && (!wanted.has("differs") || row.differs)
-      && words.every((word) => searchable(row).includes(word)));
+      && words.every((word) => isFound(row, word)));
     if (this.sort) {
       const column = this.sort.replace("-", "");
       const sign = this.sort.startsWith("-") ? -1 : 1;
@@ -174,9 +179,12 @@ class ResultTable {
   }
 }
 
-function searchable(row) {
-  row.search ??= [row.case.id, row.note, row.case.about, row.deviation].join(" ").toLowerCase();
-  return row.search;
+/** What a result is found by: its case, and what is said of itself. */
+function isFound(row, word) {
+  row.case.search ??= [row.case.id, row.case.about, ...row.case.flags, ...row.case.policies]
+    .join(" ").toLowerCase();
+  row.search ??= `${row.note} ${row.deviation}`.toLowerCase();
+  return row.case.search.includes(word) || row.search.includes(word);
 }
 
 /** A column is sorted one way, then the other, then not at all; distances start at the worst. */
