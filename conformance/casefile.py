@@ -18,7 +18,8 @@ FORMAT = "bce-conformance/1"
 # A final "$" lets a line break through in Python, so that texts are matched in full besides.
 CASE_ID = r"^[a-z0-9_]+$"
 _SPECIAL = "nan|inf|-inf|-0\\.0"
-_HEX = r"[-+]?0[xX]([0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)[pP][-+]?[0-9]+"
+# Each digit can be matched in one way only: a long text takes no longer than it has to.
+_HEX = r"[-+]?0[xX]([0-9a-fA-F]+(\.[0-9a-fA-F]*)?|\.[0-9a-fA-F]+)[pP][-+]?[0-9]+"
 INPUT_TEXT = rf"^({_SPECIAL}|{_HEX})$"
 DIGITS_TEXT = r"^(nan|inf|-inf|-?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?)$"
 

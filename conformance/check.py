@@ -9,7 +9,14 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from conformance.casefile import json_schema
-from conformance.corpus import CorpusError, case_files, load_corpus, load_glossary, locate
+from conformance.corpus import (
+    COMPANIONS,
+    CorpusError,
+    case_files,
+    load_corpus,
+    load_glossary,
+    locate,
+)
 from conformance.document import Document
 from conformance.errors import ConformanceError
 from conformance.fill import require_invalid
@@ -34,17 +41,22 @@ def check(roots: Sequence[Path], progress: Callable[[str], None]) -> tuple[int, 
     """Check case files and folders of them.
 
     Args:
-        roots: Files and folders.
+        roots: Files and folders. A file that belongs to a folder as a whole (its flags, policies or
+            schema) is checked against the folder.
         progress: Called with the id of each case before its answer is computed again.
 
     Returns:
         How many cases were checked, and a sentence for each problem; none if all is well.
     """
+    companions = [root for root in roots if root.name in COMPANIONS and not root.is_dir()]
+    roots = [root for root in roots if root not in companions]
+    problems = [problem for path in companions for problem in _companion(path)]
+    if companions and not roots:
+        return 0, problems
     try:
         corpus = load_corpus(roots)
     except CorpusError as error:
-        return 0, list(error.problems)
-    problems = []
+        return 0, [*problems, *error.problems]
     for case in corpus.cases:
         progress(case.id)
         problems += [f"{locate(case)}: {case.id}: {problem}." for problem in _case(case)]
@@ -108,6 +120,19 @@ def _ties(case: Case) -> Iterator[str]:
                     ends = {round_to(value + side * step, FORMATS[dtype]) for side in (-1, 1)}
                     if len(ends) > 1:
                         yield f"{output} is {text}, too near a tie of {dtype} for 40 digits"
+
+
+def _companion(path: Path) -> Iterator[str]:
+    """What is wrong with one of ``COMPANIONS``, in its own lines or beside its folder's cases."""
+    try:
+        Document(path)
+        corpus = load_corpus([path.parent])
+    except ConformanceError as error:
+        yield from str(error).splitlines()
+        return
+    for problem in _folder(path.parent, corpus):
+        if problem.startswith(f"{path}:"):
+            yield problem
 
 
 def _folder(root: Path, corpus: Corpus) -> Iterator[str]:

@@ -8,14 +8,42 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from conformance import __version__
-from conformance.commands import check, fill, report, schema
+from conformance.commands import (
+    badge,
+    check,
+    deviations,
+    diff,
+    fill,
+    listing,
+    merge,
+    report,
+    repro,
+    run,
+    schema,
+    show,
+    summary,
+)
 from conformance.commands._common import INTERRUPTED, INVALID, UNREAD, USAGE, warn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # In the order in which --help lists them.
-_COMMANDS = (report, check, fill, schema)
+_COMMANDS = (
+    run,
+    report,
+    listing,
+    show,
+    repro,
+    merge,
+    diff,
+    summary,
+    badge,
+    check,
+    fill,
+    schema,
+    deviations,
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -26,14 +54,16 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code, one of those of ``build_parser``'s help."""
     # Imported late: --help must not wait for it.
-    from conformance.errors import ConformanceError  # noqa: PLC0415
+    from conformance.errors import ConformanceError, one_line  # noqa: PLC0415
 
     options = build_parser().parse_args(arguments)
     try:
         code = int(options.run(options))
         sys.stdout.flush()
     except ConformanceError as error:
-        warn(str(error))
+        # Errors quote from files that anybody may have written.
+        for sentence in str(error).split("\n"):
+            warn(one_line(sentence))
         return INVALID
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -62,7 +92,8 @@ def build_parser() -> argparse.ArgumentParser:
         prog="bce-conformance",
         description="Ask frameworks what a loss is, compare what they answer with the truth.",
         epilog="Exit codes: 0 all is well, 1 something is wrong, 2 a known deviation is stale,"
-        " 3 nothing was executed, 4 a case or run file is invalid, 64 the command line is.",
+        " 3 nothing was executed, 4 a case or run file is invalid, 64 the command line is wrong,"
+        " 130 it was interrupted.",
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")

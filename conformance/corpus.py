@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from conformance.model import Case
 
 T = TypeVar("T")
+COMPANIONS = ("flags.yaml", "policies.yaml", "schema.json")
+"""Files beside a folder's case files that are none themselves."""
+
 _GROUP = re.compile(r"[a-z0-9_]+(/[a-z0-9_]+)*")
 _PLACE = re.compile(r" - at `\$([^`]*)`$")
 _UNKNOWN_KEY = "..."
@@ -130,7 +133,7 @@ def _files_below(root: Path) -> list[Path]:
             for name in names
             if name.endswith((".yaml", ".json")) and not name.startswith(".")
         }
-    return sorted(found - {root / name for name in ("flags.yaml", "policies.yaml", "schema.json")})
+    return sorted(found - {root / name for name in COMPANIONS})
 
 
 def _refuse(error: OSError) -> NoReturn:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import tomllib
+import datetime as dt  # noqa: TC003 - msgspec reads the annotations
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 from msgspec.structs import replace
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from conformance.errors import ConformanceError
+from conformance.errors import one_line
+from conformance.ledgers import current_entries
 from conformance.model import Grade
 
 if TYPE_CHECKING:
@@ -33,7 +33,10 @@ class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         when: Distribution to the version range that has it, such as ``torch = ">=2.0"``.
         grade: The grade that is known.
         message: What the message of each such output contains, such as "got nan"; so that another
-            wrong value than the known one is not excused.
+            wrong value than the known one is not excused. Without outputs, what the reason of the
+            result contains, such as "raised TypeError".
+        since: The day on which the entry was written down. One that lies ahead is taken as it
+            stands: which entries hold must not depend on a machine's clock.
         issue: Link to the report of it, or to where it is explained.
         reason: One sentence.
     """
@@ -45,8 +48,17 @@ class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     when: dict[str, str] = {}
     grade: Literal["coarse", "wrong"]
     message: str = ""
+    since: dt.date
     issue: str
     reason: str
+
+    def __post_init__(self) -> None:
+        """Refuse what is left open, as in a proposal that nobody has read."""
+        for name in ("issue", "reason"):
+            if not getattr(self, name).strip():
+                asked = "where the fault is reported" if name == "issue" else "what goes wrong"
+                msg = f"its {name} is empty: read the entry, find out {asked}, and write that"
+                raise ValueError(msg)
 
     def covers(self, case: str, device: str, dtype: str) -> bool:
         """Tell whether the entry speaks of this question."""
@@ -61,7 +73,8 @@ class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         if not self.covers(result.case, result.device, result.dtype):
             return frozenset()
         if not result.outputs and not self.outputs and result.grade == self.grade:
-            return frozenset({"error"})
+            known = self.message in (result.reason or "")
+            return frozenset({"error"}) if known else frozenset()
         return frozenset(
             name
             for name, output in result.outputs.items()
@@ -69,10 +82,6 @@ class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
             and output.grade == self.grade
             and self.message in (output.message or "")
         )
-
-
-class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    deviation: list[Deviation] = []
 
 
 Key = tuple[str, str, str]
@@ -94,8 +103,13 @@ class Ledger:
         used = [entry for _, entry in self.entries if failing & entry.explains(result)]
         if not failing <= {name for entry in used for name in entry.explains(result)}:
             return result
-        reasons = " ".join(dict.fromkeys(entry.reason for entry in used))
-        return replace(result, status="deviates", deviation=used[0].issue, reason=reasons)
+        return replace(
+            result,
+            status="deviates",
+            deviation=used[0].issue,
+            since=min(entry.since for entry in used).isoformat(),
+            reason=" ".join(dict.fromkeys(entry.reason for entry in used)),
+        )
 
     def stale(
         self, planned: Iterable[Key], results: Iterable[Result], *, whole: bool = True
@@ -124,7 +138,8 @@ class Ledger:
                 continue
             if not any(entry.explains(found[key]) for key in covered):
                 problem = "no longer deviates" if covered else "matches nothing"
-                problems.append(f"{path}: the entry for {entry.cases} {problem}. Remove it.")
+                cases = one_line(entry.cases)
+                problems.append(f"{path}: the entry for {cases} {problem}. Remove it.")
         return problems
 
 
@@ -132,56 +147,10 @@ def load_ledger(paths: Iterable[Path], versions: Mapping[str, str]) -> Ledger:
     """Read the files of a ledger, leaving out entries for other versions than those installed.
 
     Raises:
-        ConformanceError: If a file is malformed, with the file and what to mend.
+        ConformanceError: If a file is malformed, with the file, the entry and what to mend.
     """
     found = []
     for path in paths:
-        entries = current_entries(path, "deviation", _File, versions)
+        entries = current_entries(path, "deviation", Deviation, versions)
         found += [(path, entry) for entry in entries]
     return Ledger(tuple(found))
-
-
-def current_entries(path: Path, table: str, kind: type[Any], versions: Mapping[str, str]) -> Any:
-    """The entries of one file that hold for ``versions``, one for each pattern of cases.
-
-    Args:
-        path: A TOML file whose entries stand in one array of tables.
-        table: The name of the array, and of the attribute of ``kind`` that holds them.
-        kind: The structure of the file; its entries have ``when``, distribution to range.
-        versions: Distribution to the version installed.
-
-    Raises:
-        ConformanceError: If the file is malformed, with the file and what to mend.
-    """
-    try:
-        with path.open("rb") as file:
-            raw: Any = tomllib.load(file)
-        entries = getattr(msgspec.convert(_one_pattern_each(raw, table), kind), table)
-        return [entry for entry in entries if _is_current(entry.when, versions)]
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
-        msg = f"{path}: {error}. Mend the ledger."
-        raise ConformanceError(msg) from None
-    except InvalidSpecifier as error:
-        msg = f"{path}: {error}. Write a version range such as '>=2.0,<3'."
-        raise ConformanceError(msg) from None
-
-
-def _one_pattern_each(raw: dict[str, Any], table: str) -> dict[str, Any]:
-    """The file with an entry for each pattern of a list, so that each is judged by itself."""
-    entries = raw.get(table)
-    if not isinstance(entries, list):
-        return raw
-    single = []
-    for entry in entries:
-        cases = entry.get("cases") if isinstance(entry, dict) else None
-        single += (
-            [entry | {"cases": each} for each in cases] if isinstance(cases, list) else [entry]
-        )
-    return raw | {table: single}
-
-
-def _is_current(when: Mapping[str, str], versions: Mapping[str, str]) -> bool:
-    return all(
-        name in versions and SpecifierSet(wanted).contains(versions[name], prereleases=True)
-        for name, wanted in when.items()
-    )

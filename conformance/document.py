@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import yaml
 
-from conformance.errors import ConformanceError
+from conformance.errors import ConformanceError, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -98,7 +98,7 @@ def _scalar(path: Path, event: Any) -> Any:
         return _WORDS[text]
     if _NON_FINITE.fullmatch(text):
         word = text.lower().replace(".", "").replace("infinity", "inf").replace("+", "")
-        _refuse(path, event.start_mark, f'write {text} as a string: "{word}"')
+        _refuse(path, event.start_mark, f'write {text} as a string: "{word}".')
     return _number(text) if _FLOAT.fullmatch(text) else text
 
 
@@ -109,7 +109,7 @@ def _number(text: str) -> int | Number:
 
 
 def _refuse(path: Path, mark: Any, problem: str) -> NoReturn:
-    msg = f"{path}:{mark.line + 1}:{mark.column + 1}: {problem}"
+    msg = f"{path}:{mark.line + 1}:{mark.column + 1}: {one_line(problem)}"
     raise DocumentError(msg)
 
 
@@ -218,6 +218,19 @@ def _constant(text: str) -> NoReturn:
     raise KeyError(text)
 
 
+def _is_deep(plain: Any) -> bool:
+    """Tell whether lists and mappings are nested deeper than MAX_DEPTH."""
+    level = [plain]
+    for _ in range(MAX_DEPTH + 1):
+        holders = [each for each in level if isinstance(each, (dict, list))]
+        level = [
+            item
+            for holder in holders
+            for item in (holder.values() if isinstance(holder, dict) else holder)
+        ]
+    return bool(holders)
+
+
 class Document:
     """A .yaml or .json file: its plain value, and where each part of it stands.
 
@@ -258,9 +271,16 @@ class Document:
 
     def sentence(self, where: Sequence[str | int], problem: str) -> str:
         """``problem`` with file, line, column and the path ``where`` to the value."""
-        node = self.nodes.at(where)
+        try:
+            node = self.nodes.at(where)
+        except DocumentError:
+            # JSON allows escapes that YAML does not, such as "\/": then the place is not known.
+            if self.path.suffix != ".json":
+                raise
+            node = Node(None, 1, 1, 1)
         place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in where)
-        return f"{self.path}:{node.line}:{node.column}: {place.lstrip('.') or 'file'}: {problem}."
+        told = f"{one_line(place.lstrip('.')) or 'file'}: {one_line(problem)}"
+        return f"{self.path}:{node.line}:{node.column}: {told}."
 
     def _read_json(self) -> Any:
         try:
@@ -275,11 +295,17 @@ class Document:
             msg = f"{self.path}:{error.lineno}:{error.colno}: {error.msg}. Mend the JSON here."
             raise DocumentError(msg) from None
         except (KeyError, RecursionError):
-            read_nodes(self.path, self.text)
-            msg = f"{self.path}: it cannot be read as JSON. Mend its constants, keys or nesting."
-            raise DocumentError(msg) from None
+            self._refuse_json()
+        if _is_deep(plain):
+            self._refuse_json()
         self._refuse_lone_surrogates()
         return plain
+
+    def _refuse_json(self) -> NoReturn:
+        """Refuse what is valid JSON and no case file, at its place where YAML refuses it too."""
+        read_nodes(self.path, self.text)
+        msg = f"{self.path}: it cannot be read as JSON. Mend its constants, keys or nesting."
+        raise DocumentError(msg)
 
     def _refuse_lone_surrogates(self) -> None:
         """Refuse halves of a character, which no file can hold; libyaml refuses them in YAML."""

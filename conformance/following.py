@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
-from conformance.deviations import current_entries
+from conformance.errors import one_line
+from conformance.ledgers import current_entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -44,10 +45,6 @@ class Following(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         )
 
 
-class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    follows: list[Following] = []
-
-
 @dataclass(frozen=True, slots=True)
 class Followings:
     """The policies known for the versions installed, each with the file it stands in."""
@@ -73,7 +70,7 @@ class Followings:
         """Sentences about entries that speak of none of the questions (case, device, dtype)."""
         plan = list(planned)
         return [
-            f"{path}: the policy for {entry.cases} matches nothing. Remove it."
+            f"{path}: the policy for {one_line(entry.cases)} matches nothing. Remove it."
             for path, entry in self.entries
             if not any(fnmatchcase(case, entry.cases) for case, _, _ in plan)
         ]
@@ -87,6 +84,6 @@ def load_followings(paths: Iterable[Path], versions: Mapping[str, str]) -> Follo
     """
     found = []
     for path in paths:
-        entries = current_entries(path, "follows", _File, versions)
+        entries = current_entries(path, "follows", Following, versions)
         found += [(path, entry) for entry in entries]
     return Followings(tuple(found))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +22,7 @@ outputs = ["probabilities_grad"]
 dtypes = ["float16"]
 when = { torch = ">=2.0" }
 grade = "wrong"
+since = 2026-01-31
 issue = "https://example.org/1"
 reason = "The epsilon is 0 in float16."
 """
@@ -164,8 +166,79 @@ def test_an_entry_for_a_device_not_planned_is_left_alone(tmp_path: Path) -> None
     ],
 )
 def test_a_malformed_ledger_is_one_sentence(tmp_path: Path, old: str, new: str) -> None:
-    with pytest.raises(ConformanceError, match=r"x\.deviations\.toml: .+\.$"):
+    with pytest.raises(ConformanceError, match=r"x\.deviations\.toml(:2)?: .+\.$"):
         ledger(tmp_path, ENTRY.replace(old, new))
+
+
+def sentence(folder: Path, text: str) -> str:
+    with pytest.raises(ConformanceError) as caught:
+        ledger(folder, text)
+    return str(caught.value).removeprefix(f"{folder}/")
+
+
+def test_an_error_names_the_file_the_line_and_the_entry(tmp_path: Path) -> None:
+    bad = ENTRY.replace("edges", "interior").replace('"wrong"', '"awful"')
+    assert (
+        "x.deviations.toml:12: the entry for probabilities/interior/*: "
+        "Invalid enum value 'awful' - at `$.grade`. Mend the ledger."
+    ) == sentence(tmp_path, ENTRY + bad)
+
+
+def test_without_a_line_that_can_be_told_the_entry_is_still_named(tmp_path: Path) -> None:
+    assert (
+        "x.deviations.toml: entry 2: Expected `object`, got `int`. Mend the ledger."
+    ) == sentence(tmp_path, f"deviation = [{entry_inline()}, 3]")
+
+
+def entry_inline() -> str:
+    return (
+        '{cases = "a", grade = "wrong", since = 2026-01-31, '
+        'issue = "https://example.org", reason = "R."}'
+    )
+
+
+@pytest.mark.parametrize("name", ["issue", "reason"])
+def test_an_entry_that_nobody_has_finished_is_refused(tmp_path: Path, name: str) -> None:
+    lines = [f'{name} = " "' if line.startswith(name) else line for line in ENTRY.splitlines()]
+    found = sentence(tmp_path, "\n".join(lines))
+    assert f"x.deviations.toml:2: the entry for probabilities/edges/*: its {name} is empty" in found
+
+
+def test_an_entry_for_other_versions_is_held_to_the_same(tmp_path: Path) -> None:
+    text = ENTRY.replace(">=2.0", "<1").replace("example.org/1", "").replace("https://", "")
+    assert "its issue is empty" in sentence(tmp_path, text)
+
+
+def test_an_entry_without_its_day_is_told_how_to_write_it(tmp_path: Path) -> None:
+    found = sentence(tmp_path, ENTRY.replace("since = 2026-01-31\n", ""))
+    assert found.endswith("such as since = 2026-01-31.")
+
+
+def test_an_empty_list_of_cases_is_refused(tmp_path: Path) -> None:
+    text = ENTRY.replace('"probabilities/edges/*"', "[]")
+    assert "its list of cases is empty" in sentence(tmp_path, text)
+
+
+def test_a_result_carries_the_earliest_day_of_its_entries(tmp_path: Path) -> None:
+    later = ENTRY.replace("2026-01-31", "2026-02-01")
+    found = ledger(tmp_path, later + ENTRY).explain(result(), Grade.coarse)
+    assert "2026-01-31" == found.since
+
+
+def test_a_day_that_lies_ahead_holds_whatever_a_machine_s_clock_says(tmp_path: Path) -> None:
+    (entry,) = ledger(tmp_path, ENTRY.replace("2026-01-31", "9999-12-31")).entries
+    assert dt.date(9999, 12, 31) == entry[1].since
+
+
+def test_a_version_that_cannot_be_told_is_in_no_range(tmp_path: Path) -> None:
+    assert () == ledger(tmp_path, torch="unknown").entries
+
+
+def test_another_error_than_the_known_one_is_not_excused(tmp_path: Path) -> None:
+    text = ENTRY.replace('outputs = ["probabilities_grad"]', 'message = "raised TypeError"')
+    book = ledger(tmp_path, text)
+    for reason, wanted in (("raised TypeError: no", "deviates"), ("raised OSError: no", "failed")):
+        assert wanted == status(book, result(outputs={}, reason=reason))
 
 
 def test_each_pattern_of_a_list_is_judged_by_itself(tmp_path: Path) -> None:

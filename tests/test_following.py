@@ -78,5 +78,5 @@ def test_an_entry_that_matches_nothing_is_stale(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["[[follows]]\ncases = 1", "[[follow]]", "follows = 3", "["])
 def test_a_malformed_file_is_one_sentence(tmp_path: Path, text: str) -> None:
-    with pytest.raises(ConformanceError, match=r"x\.policies\.toml: .*Mend the ledger"):
+    with pytest.raises(ConformanceError, match=r"x\.policies\.toml:.* Mend the ledger"):
         known(tmp_path, text)

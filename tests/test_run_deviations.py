@@ -18,7 +18,8 @@ def half_the_loss(folder: Path) -> None:
     )
     entry = '[[deviation]]\ncases = "theme/*"\noutputs = ["loss"]\ngrade = "wrong"\n'
     (folder / "mine.deviations.toml").write_text(
-        entry + 'issue = "https://x.org"\nreason = "Half of it."\n', encoding="utf-8"
+        entry + 'since = 2026-01-31\nissue = "https://x.org"\nreason = "Half of it."\n',
+        encoding="utf-8",
     )
 
 
@@ -36,7 +37,9 @@ def test_a_stale_deviation_fails_the_run(folder: Path) -> None:
     )
     ledger = folder / "mine.deviations.toml"
     entry = '[[deviation]]\ncases = "theme/one"\noutputs = ["loss"]\ngrade = "wrong"\n'
-    ledger.write_text(entry + 'issue = "https://x.org"\nreason = "R."\n', encoding="utf-8")
+    ledger.write_text(
+        entry + 'since = 2026-01-31\nissue = "https://x.org"\nreason = "R."\n', encoding="utf-8"
+    )
     ran = run(folder, adapter="mine:Mine")
     assert 1 == ran.code
     assert "mine.deviations.toml: the entry for theme/one no longer deviates. Remove it." in (

@@ -150,7 +150,7 @@ def test_a_damaged_run_kept_for_comparison_fails_the_run_and_not_the_report(fold
     (folder / "reports" / "reference" / "old.jsonl.gz").write_text("garbage", encoding="utf-8")
     ran = run(folder, "--report")
     assert 1 == ran.code
-    assert "old.jsonl.gz: not gzip, so not a run file." in ran.output
+    assert "old.jsonl.gz: neither gzip nor JSON Lines" in ran.output
     assert (folder / "reports" / "index.html").exists()
 
 

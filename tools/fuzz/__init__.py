@@ -1,0 +1,1 @@
+"""Fuzzes what reads files from outside: case files, run files, and ledgers."""
