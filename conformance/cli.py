@@ -23,7 +23,7 @@ from conformance.commands import (
     show,
     summary,
 )
-from conformance.commands._common import INTERRUPTED, INVALID, UNREAD, USAGE, warn
+from conformance.commands._common import INTERRUPTED, INVALID, UNREAD, USAGE, clear, warn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +47,15 @@ _COMMANDS = (
 
 
 class _Parser(argparse.ArgumentParser):
+    def parse_known_args(  # type: ignore[override] # of which argparse has two overloads
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        # What a command does not know is for the command to refuse, by its own name.
+        known, rest = super().parse_known_args(args, namespace)
+        if rest:
+            self.error(f"unrecognized arguments: {' '.join(rest)}")
+        return known, rest
+
     def error(self, message: str) -> NoReturn:
         self.exit(USAGE, f"{self.prog}: {message}. See {self.prog} --help.\n")
 
@@ -66,6 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             warn(one_line(sentence))
         return INVALID
     except KeyboardInterrupt:
+        clear()
         return INTERRUPTED
     except BrokenPipeError:
         _drop_output()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -12,9 +14,11 @@ import pytest
 from conformance.bench import Bench
 from conformance.corpus import load_corpus
 from conformance.errors import ConformanceError
+from conformance.files import require_place
 from conformance.model import Grade
 from conformance.plan import make_plan
 from conformance.recording import Recorder
+from conformance.records import require_run
 from conformance.results import Result
 from conformance.stash import BENCH, ENDING, REFUSAL, Ending, Refusal
 
@@ -97,10 +101,29 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         names = ("adapter", "device", "require", "cases", "keyword")
         given = {name: str(value) for name in names if (value := getattr(options, name))}
         path = config.invocation_params.dir / options.run_file
-        if path.is_dir() or not path.name:
-            _refuse(config, f"--run-file {options.run_file} is a folder. Name a file in it.")
+        try:
+            require_place(path)
+            require_run(path)
+        except ConformanceError as error:
+            _refuse(config, f"--run-file {error}")
+        _end_in_order(config)
         recorder = Recorder(path, bench, corpus, given)
         config.pluginmanager.register(_Recording(config, recorder), "bce-conformance-recording")
+
+
+def _end_in_order(config: pytest.Config) -> None:
+    """Take a request to end the process for a Ctrl-C.
+
+    Lightning would end its own loop for it and no more, and the run would go on.
+    """
+    alone = threading.current_thread() is threading.main_thread()
+    if alone and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        config.add_cleanup(_end_as_usual)
+
+
+def _end_as_usual() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _refuse(config: pytest.Config, sentence: str, *, of_cases: bool = False) -> NoReturn:

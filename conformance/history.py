@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
 from conformance.errors import ConformanceError
+from conformance.files import replacing, require_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 _Count = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -73,14 +72,14 @@ def append_history(path: Path, entries: Iterable[Entry]) -> int:
     Raises:
         ConformanceError: If the file cannot be written, or is no history.
     """
-    # Of a link, what it points to is replaced.
-    place = Path(os.path.realpath(path))
-    old = _read(place) if place.exists() else b""
+    require_plain(path)
+    old = _read(path) if path.exists() else b""
     known = {entry.key for entry in _entries(path, old)}
     new = [entry for entry in _sorted(entries) if entry.key not in known]
     if new:
         end = b"\n" if old and not old.endswith(b"\n") else b""
-        _replace(place, old + end + b"".join(_encoder.encode(entry) + b"\n" for entry in new))
+        with replacing(path) as file:
+            file.write(old + end + b"".join(_encoder.encode(entry) + b"\n" for entry in new))
     return len(new)
 
 
@@ -110,22 +109,3 @@ def _entries(path: Path, text: bytes) -> list[Entry]:
             )
             raise ConformanceError(msg) from None
     return entries
-
-
-def _replace(path: Path, text: bytes) -> None:
-    partial = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".partial")
-        partial = Path(name)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(text)
-        # A temporary file is its maker's alone; a history is for others to read.
-        partial.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
-        partial.replace(path)
-    except OSError as error:
-        msg = f"{path}: {error.strerror or error}. Give a place that can be written to."
-        raise ConformanceError(msg) from None
-    finally:
-        if partial is not None:
-            partial.unlink(missing_ok=True)

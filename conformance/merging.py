@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from conformance.errors import ConformanceError
+from conformance.files import require_plain
 from conformance.records import MAX_BYTES, MAX_LINES, read_sections
+from conformance.results import version_of
+from conformance.varying import Comparer
+from conformance.wording import count_of
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from conformance.model import Case
@@ -20,9 +24,6 @@ if TYPE_CHECKING:
 
 # Bytes of the first line of a merged file, at most.
 _HEAD = 200
-
-RAISED = "an error"
-"""Stands for the outputs of an answer that is an error in one run and none in another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,13 @@ class Varying(NamedTuple):
     """An answer that is not the same bits each time.
 
     Attributes:
+        version: Of the framework behind the adapter, without its local part, or "".
         outputs: The names of those that differ, or RAISED.
     """
 
     case: str
     adapter: str
+    version: str
     device: str
     dtype: str
     outputs: tuple[str, ...]
@@ -62,14 +65,14 @@ class Merge:
         taken: Every run of every input, in the order given.
         sections: The different ones, by their start. Their order does not depend on that of the
             inputs.
-        nondeterministic: Answers that differ although machine, device and versions are the same.
+        irreproducible: Answers that differ although machine, device and versions are the same.
         elsewhere: Number of answers that differ between machines, devices of one kind, or builds
             of one version.
     """
 
     taken: Sequence[Taken]
     sections: Sequence[Section]
-    nondeterministic: Sequence[Varying]
+    irreproducible: Sequence[Varying]
     elsewhere: int
 
 
@@ -96,8 +99,7 @@ def merge_runs(paths: Iterable[Path], cases: Iterable[Case], *, allow_truncated:
         for digest in sorted(first, key=lambda digest: (first[digest].run.header.started, digest))
     ]
     _refuse_too_much(ordered)
-    nondeterministic, elsewhere = find_varying([section.run for section in ordered])
-    return Merge(taken, ordered, nondeterministic, elsewhere)
+    return Merge(taken, ordered, *find_varying([section.run for section in ordered]))
 
 
 def check_output(path: Path, inputs: Iterable[Path]) -> None:
@@ -111,9 +113,7 @@ def check_output(path: Path, inputs: Iterable[Path]) -> None:
     if any(other.exists() and other.samefile(path) for other in inputs):
         msg = f"{path}: is one of the runs to be merged. Name another file."
         raise ConformanceError(msg)
-    if not path.is_file():
-        msg = f"{path}: is {'a folder' if path.is_dir() else 'no plain file'}. Name a file."
-        raise ConformanceError(msg)
+    require_plain(path)
     try:
         read_sections(path)
     except ConformanceError:
@@ -122,76 +122,37 @@ def check_output(path: Path, inputs: Iterable[Path]) -> None:
 
 
 def find_varying(runs: Sequence[Run]) -> tuple[list[Varying], int]:
-    """Find answers to one question that are not the same bits.
+    """Find answers to one question that are not the same bits, as ``varying.Comparer`` has it.
 
-    A question is a case with its sha256, an adapter, a device and a dtype. An error is the same
-    answer as another error; what was not run is no answer; an output that only one of two answers
-    has is not compared. Answers of different versions are not compared: those of every
-    distribution that both headers name have to be equal, but for a local part such as "+cpu".
+    A question is a case with its sha256, an adapter at a version, a device and a dtype.
 
     Returns:
         Those that differ on one machine, with one device and one build, sorted; and the number of
         those that only differ otherwise.
     """
-    kinship = cache(lambda one, other, device: _kinship(runs[one], runs[other], device))
-    seen: dict[Hashable, list[tuple[int, Mapping[str, Hashable]]]] = {}
-    varying: dict[tuple[str, str, str, str], set[str]] = {}
-    elsewhere: set[tuple[str, str, str, str]] = set()
+    comparer = Comparer(runs)
+    answers: dict[tuple[str, ...], list[tuple[int, Result]]] = {}
     for index, run in enumerate(runs):
+        named = cache(partial(version_of, run.header))
         for result in run.results:
-            if result.status == "not_run":
-                continue
-            question = (result.case, result.adapter, result.device, result.dtype)
-            answer = _bits(result)
-            answers = seen.setdefault((question, result.sha256), [])
-            for other, given in answers:
-                if given == answer or (kin := kinship(other, index, result.device)) is None:
-                    continue
-                if differing := _differing(given, answer):
-                    if kin:
-                        varying.setdefault(question, set()).update(differing)
-                    else:
-                        elsewhere.add(question)
-            answers.append((index, answer))
-    found = [Varying(*key, tuple(sorted(names))) for key, names in sorted(varying.items())]
-    return found, len(elsewhere - varying.keys())
-
-
-def _bits(result: Result) -> dict[str, Hashable]:
-    """Output name to what is the same of two outputs if, and only if, they are the same bits."""
-    return {
-        name: (output.dtype, tuple(output.shape or ()), output.bits, output.digest)
-        for name, output in result.outputs.items()
-    }
-
-
-def _differing(one: Mapping[str, Hashable], other: Mapping[str, Hashable]) -> list[str]:
-    if not one or not other:
-        return [RAISED]
-    return [name for name in one.keys() & other.keys() if one[name] != other[name]]
-
-
-def _kinship(one: Run, other: Run, device: str) -> bool | None:
-    """True if the same bits are due, False if another machine may explain others.
-
-    None where the versions differ, so that nothing is to be expected.
-    """
-    versions = [
-        (one.header.versions[name], other.header.versions[name])
-        for name in one.header.versions.keys() & other.header.versions.keys()
-    ]
-    if any(mine.split("+")[0] != theirs.split("+")[0] for mine, theirs in versions):
-        return None
-    names = {run.header.devices.get(device, device) for run in (one, other)}
-    # Where no adapter of a run can tell more of a device, its name is the device itself.
-    same_device = len(names) == 1 or device in names
-    same_build = all(mine == theirs for mine, theirs in versions)
-    return same_device and same_build and one.header.machine == other.header.machine
+            place = (result.adapter, named(result.adapter), result.device, result.dtype)
+            answers.setdefault((result.case, *place, result.sha256), []).append((index, result))
+    found = []
+    elsewhere = 0
+    for (case, adapter, version, device, dtype, _), given in sorted(answers.items()):
+        if len(given) == 1 or (difference := comparer.difference(given)) is None:
+            continue
+        if difference.reproducible:
+            elsewhere += 1
+        else:
+            found.append(Varying(case, adapter, version, device, dtype, difference.outputs))
+    return found, elsewhere
 
 
 def _refuse_truncated(sections: Iterable[Section]) -> None:
     problems = [
-        f"{section.run.path}: a run was cut short after {len(section.run.results):,} results. "
+        f"{section.run.path}: a run was cut short after "
+        f"{count_of(len(section.run.results), 'result')}. "
         "Give --allow-truncated to merge it as far as it goes, or leave it out."
         for section in sections
         if section.run.footer is None

@@ -6,7 +6,6 @@ import datetime as dt
 import re
 from collections import defaultdict
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.version import InvalidVersion, Version
@@ -273,8 +272,9 @@ def _patterns(
         pattern = f"{_literal(group)}/*"
         places = [place for each in cases.values() for place in each]
         dtypes = {place.dtype for place in places}
+        within = f"{group}/"
         caught = {
-            place for place in asked if place.dtype in dtypes and fnmatchcase(place.case, pattern)
+            place for place in asked if place.dtype in dtypes and place.case.startswith(within)
         }
         if len(cases) > 1 and caught == set(places):
             yield pattern, places

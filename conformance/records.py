@@ -34,6 +34,7 @@ MAX_LINE = 2**20
 
 _MAX_COMPLAINT = 300
 _BLOCK = 2**20
+_UNZIPPABLE = (EOFError, zlib.error, gzip.BadGzipFile)
 
 _Line = Header | Result | NotRun | Footer | Merged
 _decoder: msgspec.json.Decoder[_Line] = msgspec.json.Decoder(_Line)
@@ -128,6 +129,27 @@ def read_sections(path: Path) -> list[Section]:
     ]
 
 
+def require_run(path: Path) -> None:
+    """Refuse to put a run where something else is: what is there has to begin as one does.
+
+    Raises:
+        ConformanceError: If ``path`` exists, is not empty, and is no run file of this version.
+    """
+    try:
+        with path.open("rb") as raw:
+            zipped = raw.peek(2)[:2] == b"\x1f\x8b"
+            file = cast("BufferedReader", gzip.GzipFile(fileobj=raw)) if zipped else raw
+            line = file.readline(MAX_LINE)
+        found = _decoder.decode(line) if line else None
+    except FileNotFoundError:
+        return
+    except (*_UNZIPPABLE, OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        line, found = b"?", None
+    if line and not (isinstance(found, (Header, Merged)) and found.format == RUN_FORMAT):
+        msg = f"{path}: exists, and is no run file. Name another file, or remove it first."
+        raise ConformanceError(msg)
+
+
 @dataclass(slots=True)
 class _Reading:
     """A run while it is being read; ``start`` and ``end`` are where its text is."""
@@ -169,7 +191,7 @@ def _text(path: Path) -> bytearray:
                     msg = f"{path}: its text has more than {MAX_BYTES:,} bytes, the most of a run "
                     msg += "file. Merge fewer runs into one."
                     raise ConformanceError(msg)
-    except (EOFError, zlib.error, gzip.BadGzipFile):
+    except _UNZIPPABLE:
         pass
     except OSError as error:
         msg = f"{path}: {error.strerror or error}. Give a run file that can be read."

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-import errno
 import gzip
 import hashlib
 import os
 import zlib
 from collections import Counter
 from contextlib import contextmanager, suppress
-from itertools import chain, count
-from typing import IO, TYPE_CHECKING, NoReturn, Self
+from itertools import chain
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 
-from conformance.errors import ConformanceError
+from conformance.files import (
+    create,
+    make_folder,
+    numbered,
+    partials,
+    refuse,
+    replacing,
+    require_plain,
+)
 from conformance.records import RUN_FORMAT
 from conformance.results import Footer, Header, Merged, NotRun, Result
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -54,14 +61,13 @@ class RunWriter:
         self._unflushed = 0
         # No name and no time in its head: equal runs give equal bytes.
         self._deflate = zlib.compressobj(level=_LEVEL, wbits=_GZIP)
+        require_plain(path)
         try:
-            _make_folder(path.parent)
-            if path.is_dir():
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            make_folder(path.parent)
             self._replaced = _standing(path)
-            self.partial, self._file = _create(_partials(path))
+            self.partial, self._file = create(partials(path))
         except OSError as error:
-            _refuse(path, error)
+            refuse(path, error)
         with self._sentences():
             self._write(_line(header))
             self._flush()
@@ -74,9 +80,9 @@ class RunWriter:
             with suppress(OSError):
                 self._file.close()
             if self._counts:
-                _refuse(self.partial, error, "; what was written before can be read")
+                refuse(self.partial, error, "; what was written before can be read")
             self.partial.unlink(missing_ok=True)
-            _refuse(self.partial, error)
+            refuse(self.partial, error)
 
     def _write(self, line: bytes) -> None:
         self._digest.update(line)
@@ -114,7 +120,7 @@ class RunWriter:
             standing = _standing(path)
             if standing is None or standing != self._replaced:
                 # Taken by creating it, for another run may close at this very moment.
-                path, taken = _create(chain([path], _beside(path)))
+                path, taken = create(chain([path], _beside(path)))
                 taken.close()
             self.partial.replace(path)
         return path
@@ -154,40 +160,17 @@ def write_merged(path: Path, sections: Sequence[Section]) -> None:
     Raises:
         ConformanceError: If the file cannot be written.
     """
-    try:
-        _make_folder(path.parent)
-        partial, file = _create(_partials(path))
-        try:
-            with file:
-                with gzip.GzipFile("", "wb", compresslevel=_LEVEL, fileobj=file, mtime=0) as text:
-                    text.write(_line(Merged(format=RUN_FORMAT, runs=len(sections))))
-                    for section in sections:
-                        text.write(section.text)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        _refuse(path, error)
-
-
-def _refuse(path: Path, error: OSError, more: str = "") -> NoReturn:
-    msg = f"{path}: {error.strerror or error}{more}. Give a place that can be written to."
-    raise ConformanceError(msg) from None
+    with (
+        replacing(path) as file,
+        gzip.GzipFile("", "wb", compresslevel=_LEVEL, fileobj=file, mtime=0) as text,
+    ):
+        text.write(_line(Merged(format=RUN_FORMAT, runs=len(sections))))
+        for section in sections:
+            text.write(section.text)
 
 
 def _line(record: Header | Result | NotRun | Footer | Merged) -> bytes:
     return _encoder.encode(record) + b"\n"
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:
-        # "File exists" would be true, and no help.
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
 
 
 def _standing(path: Path) -> tuple[int, int, int] | None:
@@ -199,24 +182,6 @@ def _standing(path: Path) -> tuple[int, int, int] | None:
     return found.st_ino, found.st_mtime_ns, found.st_size
 
 
-def _partials(path: Path) -> Iterator[Path]:
-    return _numbered(path, f"{path.name}.", ".partial")
-
-
 def _beside(path: Path) -> Iterator[Path]:
     stem = path.name.removesuffix(".gz").removesuffix(".jsonl")
-    return _numbered(path, f"{stem}-", path.name[len(stem) :])
-
-
-def _numbered(path: Path, stem: str, suffix: str) -> Iterator[Path]:
-    """Names beside ``path`` with the process id, which is not unique: containers share folders."""
-    yield path.with_name(f"{stem}{os.getpid()}{suffix}")
-    yield from (path.with_name(f"{stem}{os.getpid()}-{index}{suffix}") for index in count(2))
-
-
-def _create(paths: Iterable[Path]) -> tuple[Path, IO[bytes]]:
-    """The first of ``paths`` that does not exist, made and open."""
-    for path in paths:
-        with suppress(FileExistsError):
-            return path, path.open("xb")
-    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+    return numbered(path, f"{stem}-", path.name[len(stem) :])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from conformance.corpus import load_corpus
 from conformance.model import Computed, Declined
 from conformance.operations import OPERATIONS
 from conformance.runner import ask_alone, question_of
@@ -32,6 +34,12 @@ for path in sys.argv[1:]:
         lines = str(error).strip().splitlines()
         print("raised", type(error).__name__, lines[0] if lines else "", flush=True)
 """
+
+
+@functools.cache
+def cases() -> tuple[Case, ...]:
+    """The suite's own, loaded once."""
+    return load_corpus().cases
 
 
 @dataclass

@@ -18,6 +18,8 @@ from conformance.model import Computed, Declined, Raised
 from conformance.runner import ask_alone, question_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from conformance.model import Question
 
 TORCH_BASED = ["torch", "ignite", "lightning"]
@@ -128,13 +130,18 @@ def test_an_unknown_adapter_is_told_the_known_ones() -> None:
         ("fakes:Absent", "cannot be imported: module 'fakes' has no attribute 'Absent'"),
         ("fakes:NOT_AN_ADAPTER", "is not a subclass of conformance.adapters.base.LossAdapter"),
         ("fakes:CannotBeMade", "cannot be imported: RuntimeError: no device"),
+        ("this_module_exits:Adapter", "cannot be imported: SystemExit: 3"),
         ("fakes:Nameless", "needs a name of letters"),
         (":Adapter", "cannot be imported: ValueError"),
         ("..up:Adapter", "cannot be imported: TypeError"),
         ("test_layers.py:Adapter", "cannot be imported"),
     ],
 )
-def test_a_path_that_leads_to_no_adapter_is_one_sentence(name: str, problem: str) -> None:
+def test_a_path_that_leads_to_no_adapter_is_one_sentence(
+    name: str, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "this_module_exits.py").write_text("raise SystemExit(3)", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(UnknownAdapterError, match=problem):
         adapters.load(name)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,15 @@ def test_wrong_usage_is_one_line_and_exits_with_64() -> None:
     found = command("frob")
     assert found.returncode == 64
     assert found.stderr.count("\n") == 1
+
+
+def test_what_a_command_does_not_know_it_refuses_by_its_own_name() -> None:
+    found = command("schema", "--frob", "x")
+    assert (64, "") == (found.returncode, found.stdout)
+    assert (
+        "bce-conformance schema: unrecognized arguments: --frob x. See bce-conformance schema"
+        " --help.\n"
+    ) == found.stderr
 
 
 @pytest.fixture
@@ -121,3 +132,23 @@ def test_output_that_cannot_be_written_is_one_sentence() -> None:
 def test_schema_prints_the_schema() -> None:
     found = command("schema")
     assert json.loads(found.stdout)["title"] == "A case file of format bce-conformance/1"
+
+
+@pytest.mark.parametrize(("columns", "shown"), [(40, 39), (0, 79)])
+def test_progress_fits_the_terminal_and_gives_way_to_what_is_wrong(
+    tmp_path: Path, columns: int, shown: int
+) -> None:
+    absent = tmp_path / f"{'x' * 90}.gz"
+    reading, writing = pty.openpty()
+    termios.tcsetwinsize(writing, (24, columns))
+    program = [sys.executable, "-m", "conformance.cli", "diff", str(absent), str(absent)]
+    done = subprocess.run(program, stdout=subprocess.DEVNULL, stderr=writing, check=False)
+    text = os.read(reading, 10_000).decode()
+    os.close(writing)
+    os.close(reading)
+    assert 4 == done.returncode
+    assert [
+        "",
+        f"reading {absent}"[:shown],
+        f"{absent}: No such file or directory. Give a run file that can be read.\r\n",
+    ] == text.split("\r\033[K")

@@ -170,9 +170,13 @@ def test_invalid_cases_exit_with_4(folder: Path, text: str | None, sentence: str
         (["--device", "tpu"], "unknown device 'tpu'. Give cpu, cuda or cuda:N."),
         (["--device", "cuda"], "numpy does not run on cuda. Leave out the device"),
         (["--require", "perfect"], "invalid choice: 'perfect'"),
-        (["--run-file", "."], "--run-file . is a folder. Name a file in it."),
+        (["--run-file", "."], ": is a folder. Name a file."),
+        (["--run-file", "theme.yaml"], "theme.yaml: exists, and is no run file. Name another"),
+        (["--run-file", "theme.yaml/run.jsonl.gz"], "Not a directory. Give a place that can be"),
         (["--adapter", "accelerate"], "accelerate: not installed: accelerate. Install it with"),
         (["-n", "2"], "-n: pytest-xdist is not installed. Run: pip install pytest-xdist"),
+        (["-n", "two"], "'two' is no number of processes; give one, or auto"),
+        (["-k", "("], "Wrong expression passed to '-k': (: at column 2"),
         (["logits/zero"], "'logits/zero' is no option. Select questions with -k"),
         (["--", "--frob"], "unrecognized arguments: --frob"),
     ],
@@ -193,13 +197,6 @@ def test_a_wrong_command_line_exits_with_64(
     assert (64, "") == (done.returncode, done.stdout)
     assert sentence in done.stderr
     assert not (folder / "reports").exists()
-
-
-def test_a_run_that_cannot_be_written_is_a_failure_and_shows_its_grades(folder: Path) -> None:
-    done = run(folder, "--run-file", "theme.yaml/run.jsonl.gz")
-    assert 1 == done.returncode
-    assert "Give a place that can be written to." in done.stdout
-    assert done.stdout.splitlines()[1].startswith("numpy ")
 
 
 def test_the_settings_of_the_folder_have_no_say(folder: Path) -> None:
@@ -312,3 +309,30 @@ def test_an_interrupt_exits_with_130_and_keeps_what_there_is(folder: Path) -> No
     assert "interrupted: 3 of 6 right, 3 not run" == done.stdout.splitlines()[-1]
     (partial,) = (folder / "reports").glob("*.partial")
     assert {"float32"} == {result.dtype for result in read_run(partial).results}
+
+
+def test_a_request_to_end_is_one_where_a_trainer_takes_the_signal_for_its_own(
+    folder: Path,
+) -> None:
+    (folder / "ended.py").write_text(
+        "import os, signal\n"
+        "from conformance.adapters.lightning import LightningAdapter\n"
+        "class Ended(LightningAdapter):\n"
+        "    name = 'ended'\n"
+        "    def evaluate_all(self, questions):\n"
+        "        def asked():\n"
+        "            yield questions[0]\n"
+        "            os.kill(os.getpid(), signal.SIGTERM)\n"
+        "            yield from questions[1:]\n"
+        "        return super().evaluate_all(Questions(asked(), questions))\n"
+        "class Questions(list):\n"
+        "    def __init__(self, asked, questions):\n"
+        "        super().__init__(questions)\n"
+        "        self.asked = asked\n"
+        "    def __iter__(self):\n"
+        "        return self.asked\n",
+        encoding="utf-8",
+    )
+    done = run(folder, adapter="ended:Ended")
+    assert 130 == done.returncode
+    assert done.stdout.splitlines()[-1].startswith("interrupted: 0 of ")

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from run_files import HEADER, header, merged, result, write, write_truncated
+from run_files import HEADER, header, result, write, write_truncated
 from test_cli import command
 
 from conformance.corpus import default_root, load_corpus
@@ -85,7 +85,7 @@ def test_merge_tells_a_program_all_of_it(folder: Path) -> None:
             {**entry, **later},
             {**entry, **later, "same_as": str(whole)},
         ],
-        "nondeterministic": [],
+        "irreproducible": [],
         "differ_between_machines": 0,
     } == found
 
@@ -113,7 +113,7 @@ def test_merge_exits_with_1_where_something_is_not_deterministic(tmp_path: Path)
     elsewhere = write(tmp_path / "three.gz", other, header("2026-01-03", machine={"cores": "9"}))
     found = said("merge", one, two, "-o", tmp_path / "out.gz", code=1)
     at = found.index(
-        "not deterministic: 7 answers, other bits on the same machine, device and version"
+        "not reproducible: 7 answers, other bits on the same machine, device and version"
     )
     assert f"  {names[0]} by numpy on cpu in float32: loss" == found[at + 1]
     assert "  and 2 more; --format json names all" == found[at + 6]
@@ -121,8 +121,8 @@ def test_merge_exits_with_1_where_something_is_not_deterministic(tmp_path: Path)
     found = said("merge", one, elsewhere, "-o", tmp_path / "out.gz")
     assert "differ between machines: 7 answers, " in found[-1]
     answer = told("merge", one, two, elsewhere, "-o", tmp_path / "out.gz", code=1)
-    assert names == [one["case"] for one in answer["nondeterministic"]]
-    assert ["loss"] == answer["nondeterministic"][0]["outputs"]
+    assert names == [one["case"] for one in answer["irreproducible"]]
+    assert ["loss"] == answer["irreproducible"][0]["outputs"]
     assert 0 == answer["differ_between_machines"]
 
 
@@ -130,7 +130,7 @@ def test_a_truncated_run_is_refused_and_nothing_is_left_behind(tmp_path: Path) -
     cut, one = write_truncated(tmp_path / "cut.gz"), write(tmp_path / "one.gz")
     before = sorted(tmp_path.iterdir())
     sentence = (
-        f"{cut}: a run was cut short after 1 results. Give --allow-truncated to merge it as far as "
+        f"{cut}: a run was cut short after 1 result. Give --allow-truncated to merge it as far as "
         "it goes, or leave it out."
     )
     assert [sentence] == refused("merge", one, cut, "-o", tmp_path / "new" / "out.gz")
@@ -173,141 +173,6 @@ def test_an_absent_run_is_one_sentence(tmp_path: Path, verb: str) -> None:
     assert f"{tmp_path / 'a.gz'}: No such file or directory. Give a run file" in sentence
 
 
-def test_diff_says_what_became_better_and_worse(tmp_path: Path) -> None:
-    old = [
-        result("a/better", "coarse", 50.0),
-        result("a/changed"),
-        result("a/gone", adapter="torch", device="cuda"),
-        result("a/lost"),
-        result("a/same"),
-        result("a/worse", "faithful", 0.75),
-        result("a/worse_by_ulp", "coarse", 9.0),
-    ]
-    new = [
-        result("a/better", "accurate", 2.0),
-        result("a/changed", sha256="2"),
-        result("a/lost", outputs={}, grade="wrong", reason="raised ValueError: no"),
-        result("a/new"),
-        result("a/same"),
-        result("a/worse", "wrong", 1e6),
-        result("a/worse_by_ulp", "coarse", 900.0),
-    ]
-    one, two = write(tmp_path / "one.gz", old), write(tmp_path / "two.gz", new, LATER)
-    assert [
-        f"old: {one}, 7 answers by numpy 2.1, torch",
-        f"new: {two}, 7 answers by numpy 2.2",
-        "3 regressed, 1 gone, 1 new, 1 improved, 1 changed, 1 same",
-        "",
-        "regressed: 3",
-        "  a/lost          numpy  cpu  float32  exact -> wrong, raised ValueError: no",
-        "  a/worse         numpy  cpu  float32  faithful -> wrong, 0.75 -> 1e+06 ulp",
-        "  a/worse_by_ulp  numpy  cpu  float32  loss: 9 -> 900 ulp, coarse",
-        "",
-        "gone: 1",
-        "  not run: 1 of them, no driver",
-        "  a/gone  torch  cuda  float32  was passed, exact",
-        "",
-        "new: 1",
-        "  a/new  numpy  cpu  float32  passed, exact",
-        "",
-        "improved: 1",
-        "  a/better  numpy  cpu  float32  coarse -> accurate, 50 -> 2 ulp",
-        "",
-        "changed, not compared: 1",
-        "  a/changed  numpy  cpu  float32",
-    ] == said("diff", one, two)
-
-
-def test_diff_lists_twenty_of_a_kind_or_all(tmp_path: Path) -> None:
-    names = [f"case_{index:02}" for index in range(23)]
-    one = write(tmp_path / "one.gz", [result(name) for name in names])
-    two = write(tmp_path / "two.gz", [result(name, "wrong", 9.0) for name in names])
-    found = said("diff", one, two)
-    assert "  and 3 more; --all lists them" == found[-1]
-    assert 20 == sum("exact -> wrong" in line for line in found)
-    found = said("diff", one, two, "--all")
-    assert 23 == sum("exact -> wrong" in line for line in found)
-    assert "more" not in found[-1]
-    assert names == [change["case"] for change in told("diff", one, two)["regressed"]]
-
-
-def test_diff_tells_a_program_all_of_it(tmp_path: Path) -> None:
-    one = write(tmp_path / "one.gz", [result("a"), result("b")])
-    two = write(tmp_path / "two.gz", [result("a", "wrong", 9.0, reason="far off")], LATER)
-    found = told("diff", one, two)
-    assert {"regressed": 1, "gone": 1, "new": 0, "improved": 0, "changed": 0, "same": 0} == found[
-        "counts"
-    ]
-    asked = {"adapter": "numpy", "device": "cpu", "dtype": "float32"}
-    exact = {
-        "status": "passed",
-        "grade": "exact",
-        "reason": None,
-        "outputs": {"loss": {"grade": "exact", "ulp": 0.0}},
-    }
-    wrong = {
-        "status": "failed",
-        "grade": "wrong",
-        "reason": "far off",
-        "outputs": {"loss": {"grade": "wrong", "ulp": 9.0}},
-    }
-    assert [
-        {**asked, "case": "a", "by": "grade", "output": None, "old": exact, "new": wrong}
-    ] == found["regressed"]
-    assert [{**asked, "case": "b", "by": None, "output": None, "old": exact, "new": None}] == found[
-        "gone"
-    ]
-    assert [[], [], []] == [found[kind] for kind in ("new", "improved", "changed")]
-    assert {
-        "path": str(two),
-        "runs": [{"started": LATER.started, "complete": True, "results": 1}],
-        "compared": [{"adapter": "numpy", "device": "cpu", "version": "2.2", "left_out": []}],
-    } == found["new_side"]
-    assert str(one) == found["old_side"]["path"]
-
-
-@pytest.mark.parametrize(
-    ("new", "options", "code"),
-    [
-        ([result("a"), result("b")], (), 0),
-        ([result("a"), result("b", "wrong")], (), 1),
-        ([result("a"), result("b", "wrong")], ("--allow-gone",), 1),
-        ([result("a")], (), 1),
-        ([result("a")], ("--allow-gone",), 0),
-        ([result("a"), result("b"), result("c", "wrong")], (), 0),
-        ([], ("--allow-gone",), 3),
-        ([result("a", sha256="2"), result("b", sha256="2")], (), 3),
-    ],
-)
-def test_diff_fails_on_a_regression_only_if_it_is_told_to(
-    tmp_path: Path, new: list[Any], options: tuple[str, ...], code: int
-) -> None:
-    one = write(tmp_path / "one.gz", [result("a"), result("b")])
-    two = write(tmp_path / "two.gz", new, LATER)
-    assert 0 == ask("diff", one, two).returncode
-    found = ask("diff", one, two, "--fail-on-regression", *options)
-    assert code == found.returncode
-    expected = "no answer is on both sides, so nothing was compared.\n" if code == 3 else ""
-    assert expected == found.stderr
-
-
-def test_diff_says_which_runs_it_took(tmp_path: Path) -> None:
-    parts = [
-        write_truncated(tmp_path / "a.gz", [result("a")], header("2026-01-05")),
-        write(tmp_path / "b.gz", [result("a", "wrong")], LATER),
-    ]
-    both = merged(tmp_path / "both.gz", *parts)
-    found = said("diff", both, parts[0])
-    assert [
-        f"old: {both}, 1 answers by numpy 2.1",
-        "  1 of its 2 runs was cut short",
-        "  numpy on cpu: 2.1, which started last, is compared; not 2.2",
-        f"new: {parts[0]}, 1 answers by numpy 2.1",
-        "  1 of its 1 runs was cut short",
-        "0 regressed, 0 gone, 0 new, 0 improved, 0 changed, 1 same",
-    ] == found
-
-
 def test_hostile_text_reaches_no_terminal(tmp_path: Path) -> None:
     head = header(HOSTILE, versions={HOSTILE: HOSTILE})
     names = {"adapter": HOSTILE, "device": HOSTILE, "dtype": HOSTILE}
@@ -336,3 +201,50 @@ def test_reading_runs_imports_no_framework(tmp_path: Path, verb: str) -> None:
     modules = {name.partition(".")[0] for name in done.stderr.split()}
     assert "conformance" in modules
     assert set() == modules & TRAINERS
+
+
+def test_a_report_replaces_a_page_and_no_run(tmp_path: Path) -> None:
+    one, two = write(tmp_path / "one.gz"), write(tmp_path / "two.gz")
+    before = one.read_bytes()
+    for _ in range(2):
+        said("report", two, "-o", tmp_path / "page.html")
+    # As a shell makes it of `report -o *.gz`.
+    assert [f"{one}: exists, and is no page. Name another file, or remove it first."] == refused(
+        "report", "-o", one, two
+    )
+    assert before == one.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "verb", [["summary"], ["badge"], ["deviations", "propose"], ["diff", "whole.gz"]], ids=" ".join
+)
+def test_whoever_reads_a_run_that_was_cut_short_is_warned(tmp_path: Path, verb: list[str]) -> None:
+    write(tmp_path / "whole.gz")
+    cut = write_truncated(tmp_path / "cut.gz")
+    arguments = [tmp_path / word if word.endswith(".gz") else word for word in verb]
+    cases = [] if verb[0] in ("diff", "deviations") else ["--cases", FEW]
+    found = command(*map(str, [*arguments, cut, *cases]))
+    assert 0 == found.returncode
+    assert f"{cut}: a run was cut short after 1 result." == found.stderr.splitlines()[0]
+
+
+def test_merge_and_summary_agree_on_what_is_not_reproducible(tmp_path: Path) -> None:
+    cases = load_corpus([FEW]).cases[:3]
+    heads = (HEADER, header("2026-01-02"), header("2026-01-03", machine={"cores": "9"}))
+    bits = ({"0": "00", "1": "00", "2": "00"}, {"0": "01", "1": "00", "2": "00"})
+    given = (*bits, {"0": "01", "1": "02", "2": "00"})
+    runs = [
+        write(
+            tmp_path / f"{number}.gz",
+            [
+                result(case.id, sha256=case.sha256, bits=given[number][str(index)])
+                for index, case in enumerate(cases)
+            ],
+            head,
+        )
+        for number, head in enumerate(heads)
+    ]
+    merged = told("merge", *runs, "-o", tmp_path / "all.gz", code=1)
+    summary = told("summary", tmp_path / "all.gz")
+    assert (1, 1) == (len(merged["irreproducible"]), merged["differ_between_machines"])
+    assert (1, 1) == (summary["irreproducible"], summary["differ_between_machines"])

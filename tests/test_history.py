@@ -118,7 +118,7 @@ def test_a_history_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_no_history(tmp_path: Path) -> None:
-    with pytest.raises(ConformanceError, match=r"Is a directory\. Give a history"):
+    with pytest.raises(ConformanceError, match=r"is a folder\. Name a file\."):
         append_history(tmp_path, [entry()])
 
 

@@ -26,6 +26,7 @@ FLOORS = [
         "operations",
         "results",
         "ulps",
+        "wording",
     },
     {
         "adapters.base",
@@ -38,6 +39,7 @@ FLOORS = [
         "document",
         "entries",
         "expectations",
+        "files",
         "following",
         "grading",
         "history",
@@ -52,6 +54,7 @@ FLOORS = [
         "proposals",
         "records",
         "rounding",
+        "varying",
         "verdicts",
         "writing",
     },
@@ -161,6 +164,7 @@ def test_the_report_needs_neither_adapters_nor_the_runner() -> None:
         if place_of(name_of(path)) == "report":
             assert {
                 "errors",
+                "files",
                 "floats",
                 "glossary",
                 "history",
@@ -171,6 +175,8 @@ def test_the_report_needs_neither_adapters_nor_the_runner() -> None:
                 "records",
                 "results",
                 "ulps",
+                "varying",
+                "wording",
             } >= {other for other in imports(path) if place_of(other) != "report"}, name_of(path)
 
 

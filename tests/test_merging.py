@@ -11,9 +11,10 @@ from run_files import HEADER, header, lines_of, merged, not_run, result, write, 
 
 from conformance import merging
 from conformance.errors import ConformanceError
-from conformance.merging import RAISED, Varying, check_output, find_varying, merge_runs
+from conformance.merging import Varying, check_output, find_varying, merge_runs
 from conformance.records import read_run
 from conformance.results import OutputResult
+from conformance.varying import RAISED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,8 +112,8 @@ def test_other_bits_on_one_machine_are_not_deterministic(tmp_path: Path) -> None
     )
     assert (
         [
-            Varying("b", "numpy", "cpu", "float32", ("loss",)),
-            Varying("c", "numpy", "cpu", "float32", ("loss",)),
+            Varying("b", "numpy", "2.1", "cpu", "float32", ("loss",)),
+            Varying("c", "numpy", "2.1", "cpu", "float32", ("loss",)),
         ],
         0,
     ) == found
@@ -128,7 +129,7 @@ def test_what_is_not_deterministic_is_not_counted_as_another_machine_as_well(
         (LATER, [result("a", bits="01"), result("b")]),
         (elsewhere, [result("a", bits="02"), result("b", bits="02")]),
     )
-    assert ([Varying("a", "numpy", "cpu", "float32", ("loss",))], 1) == found
+    assert ([Varying("a", "numpy", "2.1", "cpu", "float32", ("loss",))], 1) == found
 
 
 def test_the_same_question_twice_in_one_run_has_one_answer(tmp_path: Path) -> None:

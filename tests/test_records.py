@@ -24,7 +24,7 @@ from run_files import (
 
 from conformance import records
 from conformance.errors import ConformanceError
-from conformance.records import read_run, read_runs, read_sections
+from conformance.records import read_run, read_runs, read_sections, require_run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -303,3 +303,24 @@ def test_the_garbage_collector_is_left_as_it_was(tmp_path: Path) -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+def test_only_a_run_of_this_version_or_nothing_is_replaced_by_a_run(tmp_path: Path) -> None:
+    run = write(tmp_path / "run.gz")
+    (tmp_path / "empty.gz").touch()
+    other = [line.replace(b"run/1", b"run/9") for line in lines_of(run)]
+    for path in (
+        run,
+        tmp_path / "empty.gz",
+        tmp_path / "absent.gz",
+        write_truncated(tmp_path / "cut.gz"),
+        merged(tmp_path / "merged.gz", run),
+    ):
+        require_run(path)
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "other.gz").write_bytes(gzip.compress(b"mine"))
+    (tmp_path / "broken.gz").write_bytes(b"\x1f\x8bmine")
+    zipped(tmp_path / "newer.gz", *other)
+    for name in ("notes.txt", "other.gz", "broken.gz", "newer.gz"):
+        with pytest.raises(ConformanceError, match=r"exists, and is no run file\. Name another"):
+            require_run(tmp_path / name)

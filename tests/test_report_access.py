@@ -240,6 +240,23 @@ def test_no_section_is_wider_than_a_telephone(page: Page, name: str) -> None:
         assert 0 >= page.run(f"return {panel}.scrollWidth - {panel}.clientWidth")
 
 
+@pytest.mark.parametrize(
+    ("hash_", "tables"), [("#q=tail", "#rows"), (f"#case={CASE}", ".statuses, .output")]
+)
+def test_on_a_telephone_results_and_answers_need_no_scrolling_sideways(
+    page: Page, hash_: str, tables: str
+) -> None:
+    with page.width(380):
+        page.open(hash_=hash_)
+        widths = page.run(
+            "return [...document.querySelectorAll(arguments[0])].map(({ parentElement: e }) =>"
+            " [e.clientWidth, e.scrollWidth])",
+            tables,
+        )
+    assert widths
+    assert [shown for shown, _ in widths] == [whole for _, whole in widths]
+
+
 def test_paper_has_no_controls_and_all_of_the_text(page: Page) -> None:
     page.open("trainers")
     page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})

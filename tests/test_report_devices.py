@@ -110,6 +110,15 @@ def test_of_large_outputs_only_sameness_is_told() -> None:
     assert (2, 1, 1, 0) == (row.compared, row.same, row.unmeasured, row.largest)
 
 
+def test_where_one_output_has_no_distance_that_of_another_is_not_told() -> None:
+    base = with_bits(result(TWO, "torch"), "float32", 1.0)
+    far, lost = (with_bits(base, "float32", value).outputs["loss"] for value in (2.0, np.nan))
+    one = replace(base, outputs={"loss": base.outputs["loss"], "logits_grad": far})
+    other = replace(base, outputs={"loss": far, "logits_grad": lost})
+    [row] = compared((one, other))
+    assert ((0, 0, 0, 0), 1, 0) == (row.steps, row.other, row.largest)
+
+
 def test_only_one_version_of_an_adapter_is_compared_with_itself() -> None:
     runs = [
         run([result(ONE, "torch", device=device)], versions={"torch": version})
@@ -161,6 +170,25 @@ def test_agreement_tells_the_largest_distance() -> None:
     )
 
 
+def test_where_no_distance_can_be_told_the_first_difference_is_the_example() -> None:
+    same, differs = (with_bits(result(item, "torch"), "float32", 1.0) for item in (ONE, TWO))
+    lost = with_bits(differs, "float32", np.nan)
+    results = [same, differs, *(replace(item, adapter="ignite") for item in (same, lost))]
+    # In the order of the cases, the one that differs is the first; then it is the last.
+    for first in (TWO.id, "logits/z/last"):
+        renamed = dataclasses.replace(TWO, id=first)
+        mine = [replace(one, case=first) if one.case == TWO.id else one for one in results]
+        evidence = gather([run(mine)], [ONE, renamed])
+        [pair] = compare_subjects(AnswerTable(evidence), evidence.active)
+        assert (1, 2, 0, 1, first) == (
+            pair.same,
+            pair.common,
+            pair.largest,
+            pair.without,
+            pair.example,
+        )
+
+
 def test_other_bits_from_the_same_machine_are_not_reproducible() -> None:
     runs, cases = repeated()
     evidence = gather(runs, cases)
@@ -170,10 +198,14 @@ def test_other_bits_from_the_same_machine_are_not_reproducible() -> None:
     assert ONE_REPEATED in section_of(page, "repeats")
 
 
-@pytest.mark.parametrize("change", ["machine", "devices", "versions"])
-def test_other_bits_from_another_machine_only_differ(change: str) -> None:
+@pytest.mark.parametrize(
+    "change", [{"machine": {"platform": "new"}}, {"devices": {"cpu": "new"}}, {"versions": {}}]
+)
+def test_other_bits_from_another_machine_only_differ(change: dict[str, dict[str, str]]) -> None:
     runs, cases = repeated()
-    header = replace(runs[1].header, **{change: {**getattr(runs[1].header, change), "cpu": "new"}})
+    builds = {name: f"{version}+new" for name, version in runs[1].header.versions.items()}
+    [(field, value)] = change.items()
+    header = replace(runs[1].header, **{field: value or builds})
     evidence = gather([runs[0], dataclasses.replace(runs[1], header=header)], cases)
     assert [True] == [item.reproducible for item in evidence.varying]
     assert "not reproducible" not in section_of(render_report(runs[:1], cases), "summary")

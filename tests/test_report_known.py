@@ -65,9 +65,23 @@ def test_without_the_day_of_the_run_there_is_no_age(started: str) -> None:
     assert ("-", "2026-01-31") == (row.age, row.since)
 
 
-def test_the_oldest_deviations_of_a_subject_come_first() -> None:
+def test_the_oldest_deviations_come_first() -> None:
     found = known(None, "2026-02-01", "2025-02-01")
     assert ["2025-02-01", "2026-02-01", "-"] == [row.since for row in found]
+
+
+def test_what_several_adapters_share_is_told_once() -> None:
+    made, cases = run_of("2026-01-15")
+    [first] = made.results
+    both = dataclasses.replace(made, results=[first, replace(first, adapter="ignite")])
+    (row,) = deviations(gather([both], cases), [both])
+    assert ["ignite", "torch"] == [subject.adapter for subject in row.subjects]
+    assert (2, [first.case]) == (row.items, row.cases)
+
+
+def test_without_any_day_the_page_tells_no_age() -> None:
+    made, cases = run_of(None)
+    assert "known for" not in render_report([made], cases)
 
 
 def test_the_page_shows_age_day_and_link() -> None:

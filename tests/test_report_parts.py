@@ -14,7 +14,7 @@ from conformance.report.answers import elements
 from conformance.report.distances import AnswerTable
 from conformance.report.evidence import gather
 from conformance.report.links import link
-from conformance.report.marks import NOT_RUN, heat, mark, ulp_text
+from conformance.report.marks import NOT_RUN, heat, mark, share_text, steps_text, ulp_text
 from conformance.report.published import DIFFERS, NEARLY, REPRODUCES, UNKNOWN, compare_published
 from conformance.results import OutputResult
 
@@ -66,7 +66,7 @@ def test_the_colour_goes_by_grade_then_by_distance(
         (1234.4, "1234"),
         (1.0e7, "1e7"),
         (1.66e7, "1.7e7"),
-        (0.0004, "4e-4"),
+        (0.0004, "<0.01"),
         (2.0**1000, "1.1e301"),
     ],
 )
@@ -161,6 +161,28 @@ def test_agreement_counts_equal_bits_and_names_the_first_difference() -> None:
 
 
 @pytest.mark.parametrize(
+    ("places", "expected"),
+    [
+        ((("torch", "cpu"), ("torch", "cuda")), []),
+        ((("torch", "cpu"), ("ignite", "cuda")), ["ignite cuda torch cpu"]),
+        (
+            (("torch", "cpu"), ("torch", "cuda"), ("ignite", "cuda")),
+            ["ignite cuda torch cuda"],
+        ),
+    ],
+)
+def test_agreement_is_of_adapters_on_one_device_where_they_share_one(
+    places: Any, expected: list[str]
+) -> None:
+    results = [result(ONE, adapter, device=device) for adapter, device in places]
+    evidence = gather([run(results)], [ONE])
+    assert expected == [
+        f"{pair.one.adapter} {pair.one.device} {pair.other.adapter} {pair.other.device}"
+        for pair in compare_subjects(AnswerTable(evidence), evidence.active)
+    ]
+
+
+@pytest.mark.parametrize(
     ("printed", "rounded", "expected"),
     [
         ("0.31326172", "float32", NEARLY),
@@ -175,3 +197,24 @@ def test_the_last_digits_of_a_computation_in_float32_are_told_apart(
         TWO, published=Published({"loss": printed}, where="a guide"), inputs_rounded_to=rounded
     )
     assert [expected] == [found.verdict for found in compare_published([example])]
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "expected"),
+    [
+        (0, 0, "0 %"),
+        (1, 3, "33.3 %"),
+        (1999, 2000, "99.9 %"),
+        (99_999, 100_000, "99.9 %"),
+        (5, 5, "100 %"),
+    ],
+)
+def test_a_share_is_cut_off_so_that_only_all_is_all(part: int, whole: int, expected: str) -> None:
+    assert expected == share_text(part, whole)
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"), [(0, "·"), (1, "1"), (9999, "9,999"), (10_000, "1e4"), (2**63, "9.2e18")]
+)
+def test_a_distance_is_short(steps: int, expected: str) -> None:
+    assert expected == steps_text(steps)

@@ -13,6 +13,7 @@ from report_payload import details, payload
 
 from conformance.model import Array
 from conformance.report import render_report
+from conformance.report.answers import SHOWN
 from conformance.report.columns import Columns, Index, Numbers
 from conformance.results import OutputResult
 
@@ -34,14 +35,14 @@ def page_with(output: OutputResult) -> str:
 
 def test_columns_are_what_was_added_in_as_few_bytes_as_they_take() -> None:
     columns = Columns()
-    added = {"small": [0, 255], "middle": [256, 1], "large": [70_000], "none": []}
+    added = {"small": [0, 255], "middle": [256, 1], "large": [70_000], "most": [2**32], "none": []}
     for name, numbers in added.items():
         columns.add(name, numbers)
     columns.add_bytes("bits", struct.pack("<2Q", 1, 2**63), 8)
     head, found = payload(f'id="payload">{columns.pack({"key": "value"})}<')
     assert {**added, "bits": [1, 2**63]} == found
     assert "value" == head["key"]
-    assert [1, 2, 4, 1, 8] == [width for _, width, _ in head["columns"]]
+    assert [1, 2, 4, 8, 1, 8] == [width for _, width, _ in head["columns"]]
 
 
 def test_an_index_numbers_items_as_they_come() -> None:
@@ -73,6 +74,13 @@ def test_of_a_large_answer_the_places_are_shown_that_the_truth_has() -> None:
     digests = [output.digest for output in given.outputs.values()]
     assert ["", *(f"SHA-256 {digest}" for digest in digests[1:])] == kept
     assert [1, 0, 0] == columns["answers.shown"]
+
+
+def test_no_more_elements_of_an_answer_are_kept_than_are_shown() -> None:
+    many = OutputResult(grade="wrong", dtype="float16", ulps=[1.0] * 64, bits="0000" * 128)
+    _, columns = payload(page_with(many))
+    assert ([SHOWN], SHOWN) == (columns["answers.shown"], len(columns["bits2"]))
+    assert [1 + SHOWN] == columns["answers.errors"]
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,6 @@ from report_runs import HOSTILE, devices, hostile, realistic, repeated
 from conformance.history import Entry
 from conformance.report import render_report
 from conformance.report.counts import count
-from conformance.report.disagreements import MOST, find_disagreements
-from conformance.report.distances import AnswerTable
 from conformance.report.environment import compare_runs, run_names
 from conformance.report.evidence import gather
 from conformance.report.summary import sentences, verdict
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from conformance.model import Case
-    from conformance.report.disagreements import Disagreements
-    from conformance.report.evidence import Evidence
     from conformance.report.summary import Sentence
     from conformance.results import Run
 
@@ -73,6 +69,20 @@ def test_a_sentence_names_groups_where_no_flag_tells_what_is_lost() -> None:
     assert "loses accuracy above all on logits/negative_tail;" in sentence.text
 
 
+def test_a_sentence_names_first_what_loses_the_largest_share() -> None:
+    others = [dataclasses.replace(THREE, id=f"logits/moderate/{x}") for x in "ab"]
+    results = [result(item, "torch", grade="coarse") for item in (ONE, TWO, THREE)]
+    results += [result(item, "torch", grade="exact") for item in others]
+    [sentence] = said(results, [ONE, TWO, THREE, *others])
+    assert "loses accuracy above all on NegativeTail, Everyday;" in sentence.text
+
+
+def test_a_sentence_names_no_more_than_three_flags() -> None:
+    flagged = [dataclasses.replace(ONE, id=f"{ONE.group}/{flag}", flags=(flag,)) for flag in "DCBA"]
+    [sentence] = said([result(item, "torch", grade="coarse") for item in flagged], flagged)
+    assert "loses accuracy above all on A, B, C; ran" in sentence.text
+
+
 def test_a_sentence_begins_with_what_failed_and_such_sentences_come_first() -> None:
     results = [result(TWO, "numpy", formula=careful), failing(ONE, "torch"), result(TWO, "torch")]
     bad, good = said(results, [ONE, TWO])
@@ -82,11 +92,25 @@ def test_a_sentence_begins_with_what_failed_and_such_sentences_come_first() -> N
     assert "#adapter=torch&status=failed" == bad.parts[0].href
 
 
-def test_a_sentence_counts_what_was_not_run_and_gives_the_one_reason() -> None:
+def test_a_sentence_counts_what_was_not_run_and_leads_to_the_reason() -> None:
     absent = NotRun(adapter="torch", device="cuda", items=640, reason="no CUDA device")
     results = [result(TWO, "torch", formula=careful)]
     [sentence] = said(results, [TWO], not_run=[absent])
-    assert sentence.text.endswith("; ran 1 of 641; nothing on cuda: no CUDA device.")
+    assert sentence.text.endswith("; ran 1 of 641; nothing on cuda.")
+    assert "#unanswered" == sentence.parts[-2].href
+
+
+def test_of_a_run_that_was_cut_short_nobody_knows_how_much_was_asked() -> None:
+    cut = run([result(TWO, "torch", formula=careful)], truncated=True)
+    evidence = gather([run([result(TWO, "numpy", formula=careful)]), cut], [TWO])
+    whole, short = sentences(evidence, count(evidence))
+    assert whole.text.endswith("; ran 1 of 1.")
+    assert short.text.endswith("; was cut short after 1 of at least 1.")
+    found = verdict(evidence, count(evidence))
+    assert ("Nothing failed", "in the 2 of at least 2 questions that were run.") == (
+        found.name,
+        found.text,
+    )
 
 
 def test_an_adapter_with_nothing_but_deviations_is_nowhere_right() -> None:
@@ -115,73 +139,6 @@ def test_the_verdict_is_one_line_for_all(results: list[Result], expected: str) -
     assert expected == f"{found.name} {found.text}"
 
 
-def test_disagreements_come_with_the_widest_gap_of_grades_first() -> None:
-    results = [result(ONE, "torch"), failing(THREE, "torch")]
-    results += [result(item, "numpy", formula=careful) for item in (ONE, THREE)]
-    found = disagreements_of(gather([run(results)], [ONE, THREE]))
-    assert ["logits/moderate", "logits/negative_tail"] == [row.group for row in found.rows]
-    wrong, coarse = found.rows
-    assert [("exact", "numpy"), ("wrong", "torch")] == [tuple(camp) for camp in wrong.camps]
-    assert (THREE.id, "float32") == wrong.example
-    assert "#group=logits/moderate&differs=on&dtype=float32" == wrong.href
-    assert ("exact", "coarse") == tuple(camp.grade for camp in coarse.camps)
-    assert [(("numpy", "torch"), 2)] == list(found.sides)
-
-
-def test_equal_grades_disagree_where_one_error_is_over_twice_another() -> None:
-    def coarse(adapter: str, ulp: float) -> Result:
-        graded = {"loss": OutputResult(grade="coarse", ulp=ulp)}
-        return result(ONE, adapter, grade="coarse", outputs=graded)
-
-    results = [coarse("ignite", 10), coarse("numpy", 15), coarse("torch", 1000)]
-    found = disagreements_of(gather([run(results)], [ONE]))
-    [row] = found.rows
-    assert [("coarse", "ignite, numpy"), ("coarse", "torch")] == [tuple(camp) for camp in row.camps]
-    assert ("15", "1000") == row.ulps
-    assert (0, 1, 1) == (found.by_grade, found.by_error, found.compared)
-
-
-def test_those_who_did_not_run_a_question_take_no_side() -> None:
-    results = [result(ONE, "torch"), not_run(ONE, "numpy", "float32", "declined")]
-    found = disagreements_of(gather([run(results)], [ONE]))
-    assert (0, []) == (found.compared, list(found.rows))
-
-
-def test_a_camp_names_devices_only_where_they_are_not_of_one_mind() -> None:
-    results = [
-        result(item, "torch", device=device, formula=formula)
-        for item, device, formula in (
-            (ONE, "cpu", careful),
-            (ONE, "cuda", None),
-            (TWO, "cpu", careful),
-            (TWO, "cuda", careful),
-        )
-        if formula
-    ]
-    results += [result(ONE, "torch", device="cuda"), failing(TWO, "ignite")]
-    found = disagreements_of(gather([run(results)], [ONE, TWO]))
-    assert {
-        ("torch on cpu", "torch on cuda"),
-        ("torch", "ignite"),
-    } == {members for members, _ in found.sides}
-
-
-def test_rows_of_disagreements_are_bounded_and_the_rest_is_counted() -> None:
-    cases = [case(f"logits/group_{n:02}/x", logits=[-40], targets=[0]) for n in range(MOST + 5)]
-    results = [
-        result(item, adapter, formula=careful) if adapter == "numpy" else result(item, adapter)
-        for item in cases
-        for adapter in ("numpy", "torch")
-    ]
-    found = disagreements_of(gather([run(results)], cases))
-    assert (MOST, (5, 5)) == (len(found.rows), found.hidden)
-    assert "And 5 rows more, of 5 questions" in render_report([run(results)], cases)
-
-
-def disagreements_of(evidence: Evidence) -> Disagreements:
-    return find_disagreements(evidence, AnswerTable(evidence))
-
-
 def entry(**changes: Any) -> Entry:
     facts: dict[str, Any] = {
         "started": "2026-03-01T10:00:00Z",
@@ -202,11 +159,12 @@ def test_history_is_drawn_in_the_order_of_dates_with_labelled_ends() -> None:
     history = [
         entry(started="2026-03-02T10:00:00Z", coarse=4, exact=6, version="2.14.0"),
         entry(corpus="b" * 64),
+        entry(started="2026-03-03T10:00:00Z", coarse=4, exact=6, version="2.15.0"),
     ]
     [trend] = draw_history(history)
     [coarse] = [lane for lane in trend.lanes if lane.name == "coarse"]
     assert (10, 4) == (coarse.first, coarse.last)
-    assert (["2.14.0"], 1) == (list(trend.versions), len(trend.corpora))
+    assert (["2.14.0", "2.15.0"], 1) == (list(trend.versions), len(trend.corpora))
     assert "coarse 10 to 4" in trend.words
     heights = [float(point.split(",")[1]) for point in coarse.points.split()]
     assert heights[0] < heights[1] < coarse.base
@@ -222,10 +180,11 @@ def test_a_long_history_is_drawn_as_far_as_it_can_be_read() -> None:
     days = [f"{2000 + n:05}-01-01" for n in range(MOST_RUNS + 3)]
     [trend] = draw_history([entry(started=day) for day in days])
     assert (MOST_RUNS, 3) == (len(trend.entries), trend.hidden)
+    assert days[-1] == trend.entries[-1].started
 
 
-@pytest.mark.parametrize("number", [0, 10**400, -1])
-def test_a_history_of_any_numbers_is_drawn_within_its_picture(number: int) -> None:
+@pytest.mark.parametrize("number", [0, 10**400])
+def test_a_history_of_any_counts_is_drawn_within_its_picture(number: int) -> None:
     [trend] = draw_history([entry(failed=number), entry(failed=3, started="never")])
     for lane in trend.lanes:
         for point in lane.points.split():
@@ -261,7 +220,9 @@ def test_what_differs_between_runs_is_marked() -> None:
     assert ("2.13.0+cpu", "2.13.0+cu130") == facts["torch"].values
     assert ("2.4.6", None) == facts["numpy"].values
     assert not facts["platform"].differs
-    assert not facts["started"].differs
+    # Two runs are never of one moment: that is no difference to be marked.
+    started = compare_runs(repeated()[0], [0, 0])[0]
+    assert ("started", 2, False) == (started.name, len(set(started.values)), started.differs)
 
 
 @pytest.mark.parametrize("count", [1, 6])
@@ -272,13 +233,19 @@ def test_the_environment_has_a_column_for_each_run(count: int) -> None:
     assert ("≠" in section) is (count > 1)  # In the note alone: these runs are alike.
 
 
-@pytest.mark.parametrize("runs", [realistic, hostile, devices, repeated])
-def test_each_entry_of_the_contents_leads_to_a_section(runs: Any) -> None:
+def nothing() -> tuple[list[Run], list[Case]]:
+    return [], []
+
+
+@pytest.mark.parametrize("runs", [realistic, hostile, devices, repeated, nothing])
+def test_each_entry_of_the_contents_leads_to_the_section_of_that_title(runs: Any) -> None:
     page = render_report(*runs())
     nav = re.search(r'<nav aria-label="Contents">(.*?)</nav>', page, re.DOTALL)
     assert nav is not None
-    listed = re.findall(r'href="#([a-z]+)"', nav[1])
-    assert re.findall(r'<section id="([a-z]+)"', page) == listed
+    listed = re.findall(r'href="#([a-z]+)">([^<]+)<', nav[1])
+    section = r'<section id="([a-z]+)"(?: class="scripted")?>\s*<h2[^>]*>([^<]+)</h2>'
+    assert re.findall(section, page) == listed
+    assert ("summary", "Overview") == listed[0]
     assert '<a class="skip" href="#main">' in page
     assert '<main id="main"' in page
 

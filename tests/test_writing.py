@@ -50,12 +50,29 @@ def test_a_process_id_used_again_takes_no_file_of_another_run(tmp_path: Path) ->
     assert read_run(path).footer is not None
 
 
+def test_where_not_even_the_header_finds_room_nothing_is_left_behind(tmp_path: Path) -> None:
+    no_room = (
+        "import resource, signal\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", no_room + WRITE, str(tmp_path / "run.gz")],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "ConformanceError" in ran.stderr
+    assert "File too large. Give a place that can be written to." in ran.stderr
+    assert [] == list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("place", "problem"),
     [
         ("file/run.gz", "Not a directory"),
         ("file/folder/run.gz", "Not a directory"),
-        ("folder.gz", "Is a directory"),
     ],
 )
 def test_a_place_that_cannot_be_written_to_is_one_sentence(
@@ -159,7 +176,7 @@ def test_a_merged_file_keeps_a_truncated_run_truncated(tmp_path: Path) -> None:
 def test_merged_files_cannot_be_written_half(tmp_path: Path) -> None:
     write(tmp_path / "one.gz")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(ConformanceError, match=r"folder: .*Give a place that can be written to\.$"):
+    with pytest.raises(ConformanceError, match=r"folder: is a folder\. Name a file\.$"):
         write_merged(tmp_path / "folder", [])
     assert ["folder", "one.gz"] == sorted(path.name for path in tmp_path.iterdir())
 

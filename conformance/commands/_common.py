@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     import argparse
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 FINE, WRONG, STALE, NOTHING, INVALID, USAGE = 0, 1, 2, 3, 4, 64
 """Exit codes: all is well, something is wrong, a deviation is stale, nothing was executed, a case
 or run file is invalid, the command line is."""
+
+_COLUMNS = 80  # Of a terminal that does not know its width.
 
 INTERRUPTED, UNREAD = 130, 141  # As a shell reports the signals SIGINT and SIGPIPE.
 
@@ -36,19 +39,39 @@ def say_json(answer: Any) -> None:
 
 def warn(text: str) -> None:
     """Print a line that is not part of the answer."""
+    show("")
     print(text, file=sys.stderr)  # noqa: T201
 
 
 def show(text: str) -> None:
     """Show progress, on one line of a terminal."""
     if sys.stderr.isatty():
-        print(f"\r\033[K{text[:100]}", end="", file=sys.stderr, flush=True)  # noqa: T201
+        from conformance.errors import one_line  # noqa: PLC0415
+
+        line = one_line(text)[: room(sys.stderr)]
+        print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def clear() -> None:
+    """Take the line of the progress back."""
+    show("")
+
+
+def room(terminal: TextIO) -> int:
+    """Columns of a line that is to be taken back: one that the terminal has broken cannot be.
+
+    Of this terminal: where the standard output goes elsewhere, it has no say.
+    """
+    return (os.get_terminal_size(terminal.fileno()).columns or _COLUMNS) - 1
 
 
 def add_format(parser: argparse.ArgumentParser) -> None:
     """Add --format, for a command whose answer a program might read."""
     parser.add_argument(
-        "--format", choices=["text", "json"], default="text", help="json is for programs"
+        "--format",
+        choices=["text", "json"],
+        default="text",
+        help="for a person (the default), or for a program",
     )
 
 
@@ -77,12 +100,16 @@ def add_runs(parser: argparse.ArgumentParser) -> None:
 
 
 def load_runs(paths: Sequence[Path]) -> list[Run]:
-    """Every run of some run files, a merged one giving several."""
+    """Every run of some run files, a merged one giving several; warns of those cut short."""
     from conformance.records import read_runs  # noqa: PLC0415
+    from conformance.wording import count_of  # noqa: PLC0415
 
     found = []
     for path in paths:
-        show(str(path))
+        show(f"reading {path}")
         found += read_runs(path)
     show("")
+    for run in found:
+        if run.footer is None:
+            warn(f"{run.path}: a run was cut short after {count_of(len(run.results), 'result')}.")
     return found

@@ -35,4 +35,4 @@ def paragraph(text: str, label: str = "", indent: int = 2) -> list[str]:
 def listed(texts: Sequence[str], total: int, most: int) -> str:
     """The first few texts, and how many there are where those are not all."""
     shown = ", ".join(texts[:most])
-    return shown if total <= min(most, len(texts)) else f"{shown}, ... ({total} in all)"
+    return shown if total <= most else f"{shown}, ... ({total} in all)"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from typing import TYPE_CHECKING, Any, TextIO
 
 import pytest
 
+from conformance.commands._common import room
 from conformance.stash import BENCH
 
 if TYPE_CHECKING:
@@ -108,8 +108,7 @@ class Progress:
             return
         self._drawn = time.monotonic()
         if self._stream.isatty():
-            width = shutil.get_terminal_size().columns - 1
-            self._stream.write(f"\r\033[K{line[:width]}")
+            self._stream.write(f"\r\033[K{line[: room(self._stream)]}")
         elif not once:
             self._stream.write(f"{line}\n")
         self._stream.flush()

@@ -19,6 +19,7 @@ from conformance.commands._common import (
     warn,
 )
 from conformance.errors import ConformanceError
+from conformance.files import replacing
 
 if TYPE_CHECKING:
     import argparse
@@ -43,7 +44,7 @@ def add(commands: Commands) -> None:
         " failed. Yellow: all the rest are known deviations, or were not run. Green: all right.",
     )
     add_runs(parser)
-    parser.add_argument("--adapter", metavar="NAME", help="of this adapter only")
+    parser.add_argument("--adapter", metavar="NAME", help="of this adapter only (default: of all)")
     parser.add_argument(
         "-o",
         "--output",
@@ -63,7 +64,8 @@ def _run(options: argparse.Namespace) -> int:
     if options.adapter is not None:
         badges = {name: badge for name, badge in badges.items() if name == options.adapter}
     if not badges:
-        warn(f"no run has the adapter {options.adapter!r}" if options.adapter else "no adapter")
+        which = f"the adapter {options.adapter!r}" if options.adapter else "an adapter"
+        warn(f"no run has {which}")
         badges = {options.adapter or "none": _nothing(options.adapter)}
     if options.output is None:
         if len(badges) > 1:
@@ -72,7 +74,8 @@ def _run(options: argparse.Namespace) -> int:
         say_json(*badges.values())
         return FINE
     for path, badge in _places(options.output, badges).items():
-        _write(path, badge)
+        with replacing(path) as file:
+            file.write(f"{json.dumps(badge, indent=2)}\n".encode())
         say(f"badge: {path}")
     return FINE
 
@@ -164,13 +167,3 @@ def _require_badge(path: Path) -> None:
     if not isinstance(old, dict) or not str(old.get("label", "")).startswith(_LABEL):
         msg = f"{path}: exists and is no badge. Move it, or give another folder."
         raise ConformanceError(msg)
-
-
-def _write(path: Path, badge: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        partial.write_text(f"{json.dumps(badge, indent=2)}\n", encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

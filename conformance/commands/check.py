@@ -15,7 +15,14 @@ if TYPE_CHECKING:
 
 def add(commands: Commands) -> None:
     """Add the parser."""
-    parser = commands.add_parser("check", help="find what is wrong with case files")
+    parser = commands.add_parser(
+        "check",
+        help="find what is wrong with case files",
+        description="Find what is wrong with case files: their form, their words, and each expected"
+        " answer, which two oracles compute again. Exits with 4 if something is.",
+        epilog="With --format json the answer has the keys cases (how many), problems (a sentence"
+        " each).",
+    )
     parser.add_argument(
         "paths",
         nargs="*",

@@ -19,6 +19,7 @@ from conformance.commands._common import (
     warn,
 )
 from conformance.errors import ConformanceError, one_line
+from conformance.files import replacing
 
 if TYPE_CHECKING:
     import argparse
@@ -136,10 +137,9 @@ def _write(folder: Path, proposals: Iterable[Proposal]) -> dict[str, Path]:
         if path.exists():
             msg = f"{path}: is there already. Give an empty folder, and merge the two by hand."
             raise ConformanceError(msg)
-    folder.mkdir(parents=True, exist_ok=True)
     for proposal in proposals:
-        with files[proposal.adapter].open("x", encoding="utf-8") as file:
-            file.write(ledger_text(proposal))
+        with replacing(files[proposal.adapter]) as file:
+            file.write(ledger_text(proposal).encode())
     return files
 
 

@@ -46,6 +46,9 @@ def add(commands: Commands) -> None:
         " status, or at the same status an output: its grade, or its error, by a factor of 2 and"
         " more than 1 ulp. An answer that is no longer run regressed; one that is no longer there"
         " is gone; a case that has changed is not compared.",
+        epilog="With --format json the answer has the keys old_side, new_side (path, runs,"
+        " compared), counts, and regressed, gone, new, improved, changed (of each answer: case,"
+        " adapter, device, dtype, by, output, old, new), the worst first.",
     )
     parser.add_argument("old", type=Path, metavar="OLD", help="a run file, of one run or several")
     parser.add_argument("new", type=Path, metavar="NEW", help="a run file, of one run or several")

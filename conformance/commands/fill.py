@@ -15,8 +15,19 @@ if TYPE_CHECKING:
 
 def add(commands: Commands) -> None:
     """Add the parser."""
-    parser = commands.add_parser("fill", help="write the expected answers, from two oracles")
-    parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="default: all cases")
+    parser = commands.add_parser(
+        "fill",
+        help="write the expected answers, from two oracles",
+        description="Write the expected answers of cases into their files, where two oracles that"
+        " share no formula agree on them. Says of each file whether it has changed.",
+    )
+    parser.add_argument(
+        "paths",
+        nargs="*",
+        type=Path,
+        metavar="PATH",
+        help="a case file, or a folder of them (default: all cases)",
+    )
     parser.set_defaults(run=_run)
 
 
@@ -32,7 +43,10 @@ def require_oracles() -> None:
 
     absent = [name for name in ("flint", "mpmath") if find_spec(name) is None]
     if absent:
-        msg = f"{', '.join(absent)} is not installed. Run: pip install 'bce-conformance[oracle]'"
+        msg = (
+            f"the oracles: not installed: {', '.join(absent)}. "
+            "Install them with: pip install 'bce-conformance[oracle]'"
+        )
         raise ConformanceError(msg)
 
 

@@ -43,7 +43,9 @@ def add(commands: Commands) -> None:
         description="List the cases that fit one of the patterns and every filter; of a filter"
         " that is given more than once, any. Prints an id, a tab and what the case is about; on a"
         " terminal in columns, cut to its width. How many there are goes to standard error.",
-        epilog="Where no case fits, nothing is printed, and the exit code is 3.",
+        epilog="Where no case fits, nothing is printed, and the exit code is 3. With --format json"
+        " the answer is a list, of which each case has the keys id, about, operation, reduction,"
+        " dtypes, flags, policies, source, job, sha256, file.",
     )
     parser.add_argument(
         "patterns",
@@ -52,7 +54,9 @@ def add(commands: Commands) -> None:
         help="a part of the id, or with *, ? or [ the whole of it, as in a shell;"
         " a * goes through /",
     )
-    parser.add_argument("--operation", action="append", choices=list(OPERATIONS))
+    parser.add_argument(
+        "--operation", action="append", choices=list(OPERATIONS), help="what is asked for"
+    )
     parser.add_argument(
         "--reduction", action="append", metavar="NAME", help="none, mean, sum, or a bad one"
     )

@@ -17,6 +17,7 @@ from conformance.commands._common import (
     show,
 )
 from conformance.errors import one_line
+from conformance.wording import count_of
 
 if TYPE_CHECKING:
     import argparse
@@ -36,6 +37,9 @@ def add(commands: Commands) -> None:
         " whole. Says which results are stale (their case has changed or is gone; they are kept),"
         " and which answers are not the same bits in two runs. Exits with 1 if such answers come"
         " from one machine, device and version: then something is not deterministic.",
+        epilog="With --format json the answer has the keys output, runs, results, stale, inputs (of"
+        " each run: path, started, results, not_run, complete, stale, same_as), irreproducible"
+        " (case, adapter, version, device, dtype, outputs), differ_between_machines.",
     )
     add_runs(parser)
     parser.add_argument(
@@ -73,14 +77,11 @@ def _run(options: argparse.Namespace) -> int:
     else:
         for line in _as_text(merge, options.output):
             say(one_line(line))
-    return WRONG if merge.nondeterministic else FINE
+    return WRONG if merge.irreproducible else FINE
 
 
 def _as_json(merge: Merge, output: Path) -> dict[str, Any]:
-    """What was merged; every count is one of results.
-
-    "inputs" has an entry for each run of each input, "nondeterministic" one for each answer.
-    """
+    """What was merged; every count is one of results."""
     return {
         "output": str(output),
         "runs": len(merge.sections),
@@ -98,7 +99,7 @@ def _as_json(merge: Merge, output: Path) -> dict[str, Any]:
             }
             for taken in merge.taken
         ],
-        "nondeterministic": [varying._asdict() for varying in merge.nondeterministic],
+        "irreproducible": [varying._asdict() for varying in merge.irreproducible],
         "differ_between_machines": merge.elsewhere,
     }
 
@@ -107,18 +108,19 @@ def _as_text(merge: Merge, output: Path) -> list[str]:
     lines = [_input(taken) for taken in merge.taken]
     count = sum(len(section.run.results) for section in merge.sections)
     stale = sum(taken.stale for taken in merge.taken if taken.same_as is None)
-    lines.append(f"merged: {output}, {_count(len(merge.sections), 'run')}, {count:,} results")
+    lines.append(f"merged: {output}, {count_of(len(merge.sections), 'run')}, {count:,} results")
     if stale:
         lines.append(f"stale: {stale:,} results, kept: their case has changed or is gone")
     if merge.elsewhere:
         between = "other bits on another machine, device or build of one version"
-        lines.append(f"differ between machines: {_count(merge.elsewhere, 'answer')}, {between}")
-    if varying := merge.nondeterministic:
+        lines.append(f"differ between machines: {count_of(merge.elsewhere, 'answer')}, {between}")
+    if varying := merge.irreproducible:
         same = "other bits on the same machine, device and version"
-        lines.append(f"not deterministic: {_count(len(varying), 'answer')}, {same}")
+        lines.append(f"not reproducible: {count_of(len(varying), 'answer')}, {same}")
         lines += [
-            f"  {case} by {adapter} on {device} in {dtype}: {', '.join(outputs)}"
-            for case, adapter, device, dtype, outputs in varying[:_NAMED]
+            f"  {one.case} by {one.adapter} on {one.device} in {one.dtype}: "
+            + ", ".join(one.outputs)
+            for one in varying[:_NAMED]
         ]
         if len(varying) > _NAMED:
             lines.append(f"  and {len(varying) - _NAMED:,} more; --format json names all")
@@ -128,7 +130,7 @@ def _as_text(merge: Merge, output: Path) -> list[str]:
 def _input(taken: Taken) -> str:
     run = taken.section.run
     parts = [
-        f"{run.path}: {_count(len(run.results), 'result')}, started {run.header.started}",
+        f"{run.path}: {count_of(len(run.results), 'result')}, started {run.header.started}",
         "complete" if run.footer else "truncated, taken as far as it goes",
     ]
     if absent := _unanswered(taken):
@@ -145,7 +147,3 @@ def _unanswered(taken: Taken) -> int:
     return sum(result.status == "not_run" for result in run.results) + sum(
         record.items for record in run.not_run
     )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")

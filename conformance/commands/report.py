@@ -30,7 +30,14 @@ def add(commands: Commands) -> None:
         " but itself. No framework is needed.",
     )
     add_runs(parser)
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="where it goes; nothing but a page is ever replaced",
+    )
     parser.add_argument(
         "--history",
         type=Path,

@@ -72,6 +72,7 @@ def add(commands: Commands) -> None:
         "--device",
         action="append",
         default=[],
+        metavar="DEVICE",
         help="cpu, cuda or cuda:N; may be repeated (default: cpu, and cuda where present)",
     )
     parser.add_argument(
@@ -98,10 +99,17 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("--no-report", action="store_true", help="write the run, not the report")
     parser.add_argument(
-        "-k", dest="keyword", metavar="EXPR", help='such as "negative_tail and float32"'
+        "-k",
+        dest="keyword",
+        metavar="EXPR",
+        help='only questions whose names fit, such as "negative_tail and float32"',
     )
     parser.add_argument(
-        "-n", dest="processes", metavar="N", help="spread over N processes, or auto (pytest-xdist)"
+        "-n",
+        type=_processes,
+        dest="processes",
+        metavar="N",
+        help="spread over N processes, or auto (pytest-xdist; default: this one)",
     )
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="show what pytest says, on standard error"
@@ -109,6 +117,14 @@ def add(commands: Commands) -> None:
     add_format(parser)
     parser.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     parser.set_defaults(run=_run)
+
+
+def _processes(text: str) -> str:
+    """A number of processes, as pytest-xdist takes it."""
+    if text not in ("auto", "logical") and not (text.isascii() and text.isdigit()):
+        msg = f"{text!r} is no number of processes; give one, or auto"
+        raise argparse.ArgumentTypeError(msg)
+    return text
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -174,14 +190,22 @@ def _conclude(options: argparse.Namespace, progress: Progress, status: int, talk
         code = _code(progress, status, stash.get(ENDING, None))
         # pytest itself is not content: with its options, or with us.
         if code == USAGE or status == 3:
-            warn(talk.rstrip())
+            warn(_complaint(talk))
     ending: Ending | None = stash.get(ENDING, None)
     if options.format == "json":
         say_json(_answer(progress, code, ending))
-    elif ending is not None:
+    elif ending is not None and code != USAGE:
         for line in _lines(progress, code, ending):
             say(line)
     return code
+
+
+def _complaint(talk: str) -> str:
+    """What pytest has against its options, or all that it said where that is not to be told."""
+    marked = [line for line in talk.splitlines() if line.startswith("ERROR: ")]
+    if not marked or marked[0].startswith("ERROR: usage:"):
+        return talk.rstrip()
+    return "\n".join(line.removeprefix("ERROR: ") for line in marked)
 
 
 def _code(progress: Progress, status: int, ending: Ending | None) -> int:

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 def add(commands: Commands) -> None:
     """Add the parser."""
-    parser = commands.add_parser("schema", help="print the JSON Schema of a case file")
+    parser = commands.add_parser(
+        "schema",
+        help="print the JSON Schema of a case file",
+        description="Print the JSON Schema of a case file, for an editor or another validator.",
+    )
     parser.set_defaults(run=_run)
 
 

@@ -22,6 +22,10 @@ def add(commands: Commands) -> None:
         description="Print a case: its question in decimal and in hex, its truth, what its flags"
         " and policies mean, where it comes from; with --run also what was answered. Long arrays"
         " are cut short, except with --format json.",
+        epilog="With --format json the answer has the keys id, about, operation, reduction, legacy,"
+        " job, dtypes, inputs, inputs_rounded_to, outputs, expected, flags, policies, source,"
+        " regression, published, place, sha256, answers (of each run: run, started, complete,"
+        " of_another_version_of_the_case, answers).",
     )
     parser.add_argument(
         "id", metavar="ID", help="a full id, its end, or any part that no other id has"

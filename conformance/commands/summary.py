@@ -40,7 +40,7 @@ def add(commands: Commands) -> None:
         epilog="With --format json the answer has the keys runs (path, started, complete, results,"
         " stale), subjects (adapter, version, device, asked, passed, deviates, failed, not_run,"
         " grades), failures (adapter, version, device, group, failed, results, example), replaced,"
-        " irreproducible.",
+        " irreproducible, differ_between_machines.",
     )
     add_runs(parser)
     parser.add_argument(
@@ -97,12 +97,12 @@ def _run(options: argparse.Namespace) -> int:
 def _append(path: Path, runs: Sequence[Run]) -> None:
     from conformance.history import append_history  # noqa: PLC0415
     from conformance.report.entries import entries_of  # noqa: PLC0415
+    from conformance.wording import count_of  # noqa: PLC0415
 
-    for run in runs:
-        if run.footer is None:
-            warn(f"{run.path}: was cut short, so {path} gets no line of it.")
+    if any(run.footer is None for run in runs):
+        warn(f"{path}: gets no line of a run that was cut short.")
     added = append_history(path, [entry for run in runs for entry in entries_of(run)])
-    warn(f"{path}: {added} lines added")
+    warn(f"{path}: {count_of(added, 'line')} added")
 
 
 def _answer(evidence: Evidence, runs: Sequence[Run]) -> dict[str, Any]:
@@ -144,4 +144,5 @@ def _answer(evidence: Evidence, runs: Sequence[Run]) -> dict[str, Any]:
         ],
         "replaced": evidence.replaced,
         "irreproducible": sum(not item.reproducible for item in evidence.varying),
+        "differ_between_machines": sum(item.reproducible for item in evidence.varying),
     }

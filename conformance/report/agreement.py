@@ -38,12 +38,22 @@ class Agreement:
 
 
 def compare_subjects(table: AnswerTable, subjects: Sequence[Subject]) -> list[Agreement]:
-    """Compare every two subjects over the items that both ran.
+    """Compare every two adapters, on one device, over the items that both ran.
 
-    Every output counts: an answer whose loss agrees and whose gradient does not is not the same.
+    Two that never ran on one device are compared as they are; one adapter on two devices is not
+    compared here. Every output counts: an answer whose loss agrees and whose gradient does not is
+    not the same.
     """
     found = []
+    together = {
+        (one[:2], other[:2])
+        for one, other in combinations(subjects, 2)
+        if one.device == other.device
+    }
     for one, other in combinations(subjects, 2):
+        pair = one[:2], other[:2]
+        if one[:2] == other[:2] or (one.device != other.device and pair in together):
+            continue
         verdicts, steps = table.compare(one, other)
         apart = np.where(verdicts == APART, steps, 0)
         common = int(np.count_nonzero(verdicts != ABSENT))

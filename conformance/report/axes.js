@@ -73,7 +73,7 @@ function drawAxes(context, scale, reach, ink, height) {
   for (const tick of [0, ...ticks.flatMap((size) => [-size, size])]) {
     const x = Math.round(scale.x(tick)) + 0.5;
     strokeLine(context, [x, scale.top], [x, scale.bottom], tick === 0 ? 1 : 0.45);
-    if (labelled.some((other) => Math.abs(other - x) < 30)) continue;
+    if (labelled.some((other) => Math.abs(other - x) < 36)) continue;
     labelled.push(x);
     context.fillText(String(tick).replace("-", "−"), x, below);
   }

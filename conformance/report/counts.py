@@ -61,13 +61,13 @@ def count(evidence: Evidence) -> dict[Subject, Counts]:
     }
 
 
-def policies(evidence: Evidence) -> list[tuple[str, str, list[int]]]:
-    """Group, policy, and for each active subject how many results were graded under it.
+def policies(evidence: Evidence) -> list[tuple[str, list[int]]]:
+    """Policy, and for each active subject how many results were graded under it.
 
     Those of scenarios are left to the table of trainers. A result counts once for each policy that
     any of its outputs follows.
     """
-    found: defaultdict[tuple[str, str], Counter[Subject]] = defaultdict(Counter)
+    found: defaultdict[str, Counter[Subject]] = defaultdict(Counter)
     for subject, result in evidence.results:
         case = evidence.cases[result.case]
         if case.job is not None:
@@ -76,8 +76,8 @@ def policies(evidence: Evidence) -> list[tuple[str, str, list[int]]]:
         if result.raised and REFUSE in case.policies:
             followed.add(REFUSE)
         for policy in followed:
-            found[case.group, str(policy)][subject] += 1
+            found[str(policy)][subject] += 1
     return [
-        (group, policy, [tally[subject] for subject in evidence.active])
-        for (group, policy), tally in sorted(found.items())
+        (policy, [tally[subject] for subject in evidence.active])
+        for policy, tally in sorted(found.items())
     ]

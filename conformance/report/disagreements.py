@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _GRADES = list(GRADE_RANKS)
 
-MOST = 40
+MOST = 30
 """Rows that are shown."""
 
 _HALF = 0.5
@@ -50,16 +50,17 @@ class _Gap(NamedTuple):
 
 _Answers = dict["Subject", tuple[int, float]]
 """Subject to the rank of its grade and its error."""
-_Pattern = tuple[str, tuple[Camp, ...]]
-_Found = Sequence[tuple[_Gap, str, str]]
+_Pattern = tuple[str, bool, Camp]
+"""Group, whether grades differ, the worst camp."""
+_Found = Sequence[tuple[_Gap, str, str, tuple[Camp, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """Questions of one group on which the same camps face each other.
+    """Questions of one group on which the same are furthest from the truth, with one grade.
 
     Attributes:
-        camps: The best first.
+        camps: Those of the example, the best first.
         count: How many questions.
         dtypes: Those in which they are asked.
         example: The case and the dtype on which they differ most.
@@ -100,7 +101,7 @@ class Disagreements:
 def find_disagreements(evidence: Evidence, table: AnswerTable) -> Disagreements:
     """Compare, on each case and dtype, all those that ran it."""
     names = _Names(evidence)
-    found: defaultdict[_Pattern, list[tuple[_Gap, str, str]]] = defaultdict(list)
+    found: defaultdict[_Pattern, list[tuple[_Gap, str, str, tuple[Camp, ...]]]] = defaultdict(list)
     sides: defaultdict[tuple[str, ...], int] = defaultdict(int)
     differing: dict[tuple[str, str], _Answers] = {}
     compared, items = _differing(evidence, table)
@@ -116,7 +117,8 @@ def find_disagreements(evidence: Evidence, table: AnswerTable) -> Disagreements:
             Camp(grade, names.of(tuple(members), tuple(answers)))
             for grade, members in _camps(answers, gap)
         )
-        found[evidence.cases[case].group, camps].append((gap, case, dtype))
+        group = evidence.cases[case].group
+        found[group, gap.grades > 0, camps[-1]].append((gap, case, dtype, camps))
         differing[case, dtype] = answers
         if gap.grades:
             by_grade += 1
@@ -172,16 +174,15 @@ def _place(pattern: _Pattern, questions: _Found) -> tuple[Any, ...]:
 def _row(
     pattern: _Pattern, questions: _Found, differing: Mapping[tuple[str, str], _Answers]
 ) -> Disagreement:
-    group, camps = pattern
-    gap, *example = max(questions)
-    case, dtype = example
+    group, by_grade, _ = pattern
+    gap, case, dtype, camps = max(questions)
     answers = differing[case, dtype]
     errors = [
         max(answers[subject][1] for subject in members) for _, members in _camps(answers, gap)
     ]
-    dtypes = sorted({dtype for _, _, dtype in questions}, key=dtype_order)
+    dtypes = sorted({question[2] for question in questions}, key=dtype_order)
     # The table's filter goes by grades; what differs by error alone is among its worst.
-    chosen = {"differs": "on"} if gap.grades else {"sort": "-ulp"}
+    chosen = {"differs": "on"} if by_grade else {"sort": "-ulp"}
     if len(dtypes) == 1:
         chosen["dtype"] = dtype
     return Disagreement(

@@ -10,8 +10,8 @@ import numpy as np
 
 from conformance.floats import FORMATS
 from conformance.report.marks import GRADE_RANKS, worst_ulp
-from conformance.report.repeats import output_bits
 from conformance.ulps import NO_DISTANCE, ulp_distance
+from conformance.varying import output_bits
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -31,7 +31,8 @@ APART = 1
 UNMEASURED = 2
 """Not the same, of which only digests tell."""
 OTHER = 3
-"""No number of steps: a NaN against a number, another shape or dtype, an error, nothing."""
+"""No number of steps: a NaN against a number, integers or decisions that differ, another shape or
+dtype, an error, nothing."""
 
 
 class AnswerTable:

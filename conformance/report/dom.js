@@ -47,12 +47,13 @@ function sourceLink(text, href) {
   return el("a", { href, rel: "noopener" }, text.replace("https://github.com/", ""));
 }
 
-/** At most six characters: "0", "0.52", "37", "1.7e7". */
+/** At most six characters: "0", "<0.01", "0.52", "37", "1.7e7". */
 function ulpText(ulp) {
   if (ulp === null) return "";
   if (ulp === 0) return "0";
-  if (ulp >= 0.005 && ulp < 9.95) return String(Number(ulp.toPrecision(2)));
-  if (ulp >= 9.95 && ulp < 9999.5) return ulp.toFixed(0);
+  if (ulp > 0 && ulp < 0.005) return "<0.01";
+  if (ulp < 9.95) return String(Number(ulp.toPrecision(2)));
+  if (ulp < 9999.5) return ulp.toFixed(0);
   return ulp.toExponential(1).replace(".0e", "e").replace("e+", "e");
 }
 

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec.structs import replace
+
 from conformance.report.repeats import Varying, varying
+from conformance.results import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -37,11 +40,15 @@ _Item = tuple[str, int, str]
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """Items that a subject did not run, for one reason; ``dtype`` is None for all of them."""
+    """Items that a subject did not run, for one reason.
+
+    Attributes:
+        dtypes: Those of the items, in order; none where no item was made for each.
+    """
 
     subject: Subject
-    dtype: str | None
     reason: str
+    dtypes: Sequence[str]
     items: int
 
 
@@ -77,17 +84,20 @@ class Evidence:
         return f"{subject.adapter} {subject.version}" if len(versions) > 1 else subject.adapter
 
     def unanswered(self) -> list[Unanswered]:
-        """What was not run, summed by subject, dtype and reason."""
-        counts: Counter[tuple[Subject, str | None, str]] = Counter()
+        """What was not run, summed by subject and reason, of a subject the most first."""
+        counts: Counter[tuple[Subject, str]] = Counter()
+        dtypes: defaultdict[tuple[Subject, str], set[str]] = defaultdict(set)
         for subject, record in self.absent:
-            counts[subject, None, record.reason] += record.items
+            counts[subject, record.reason] += record.items
         for subject, result in self.results:
             if result.status == "not_run":
-                counts[subject, result.dtype, result.reason or "no reason given"] += 1
+                key = subject, result.reason or "no reason given"
+                counts[key] += 1
+                dtypes[key].add(result.dtype)
         return [
-            Unanswered(subject, dtype, reason, items)
-            for (subject, dtype, reason), items in sorted(
-                counts.items(), key=lambda item: (item[0][0], item[0][1] or "", item[0][2])
+            Unanswered(subject, reason, sorted(dtypes[subject, reason]), items)
+            for (subject, reason), items in sorted(
+                counts.items(), key=lambda item: (item[0][0], -item[1], item[0][1])
             )
         ]
 
@@ -153,8 +163,8 @@ def _absent(
     asked: Sequence[Mapping[tuple[str, str], Subject]],
     seen: AbstractSet[Subject],
 ) -> list[tuple[Subject, NotRun]]:
-    """NotRun records, without those that another run makes good or repeats."""
-    latest: dict[tuple[Subject, str], NotRun] = {}
+    """NotRun records, without what another run makes good or repeats."""
+    latest: dict[tuple[Subject, str], tuple[str, NotRun]] = {}
     for index in sorted(range(len(runs)), key=lambda index: runs[index].header.started):
         run = runs[index]
         answered = {(result.adapter, result.device) for result in run.results}
@@ -162,22 +172,50 @@ def _absent(
             pair = record.adapter, record.device
             subject = asked[index][pair]
             if subject not in seen or pair in answered:
-                latest[subject, record.reason] = record
-    return [(subject, latest[subject, reason]) for subject, reason in sorted(latest)]
+                latest[subject, record.reason] = run.header.corpus, record
+    left = _unanswered(runs, asked, {subject for subject, _ in latest})
+    found = []
+    for (subject, _), (corpus, record) in sorted(latest.items(), key=lambda item: item[0]):
+        items = min(record.items, left[subject, corpus])
+        left[subject, corpus] -= items
+        if items:
+            found.append((subject, replace(record, items=items)))
+    return found
+
+
+def _unanswered(
+    runs: Sequence[Run],
+    asked: Sequence[Mapping[tuple[str, str], Subject]],
+    subjects: AbstractSet[Subject],
+) -> dict[tuple[Subject, str], int]:
+    """How many questions no run with the same corpus has a result of, by subject and corpus.
+
+    Such runs have one list of questions, of which each may have answered a part.
+    """
+    planned: Counter[tuple[Subject, str]] = Counter()
+    answered: defaultdict[tuple[Subject, str], set[tuple[str, str]]] = defaultdict(set)
+    for run, named in zip(runs, asked, strict=True):
+        mine = {pair: subject for pair, subject in named.items() if subject in subjects}
+        plan: Counter[Subject] = Counter()
+        for result in run.results:
+            if subject := mine.get((result.adapter, result.device)):
+                plan[subject] += 1
+                answered[subject, run.header.corpus].add((result.case, result.dtype))
+        for record in run.not_run:
+            if subject := mine.get((record.adapter, record.device)):
+                plan[subject] += record.items
+        for subject, items in plan.items():
+            key = subject, run.header.corpus
+            planned[key] = max(planned[key], items)
+    return {key: max(0, items - len(answered[key])) for key, items in planned.items()}
 
 
 def subjects_of(header: Header) -> Callable[[str, str], Subject]:
-    """Tells the subject of an adapter and a device in one run, each worked out once.
-
-    The version is looked up by the adapter's own name, then by "pytorch-" + name.
-    """
+    """Tells the subject of an adapter and a device in one run, each worked out once."""
 
     @cache
     def subject_of(adapter: str, device: str) -> Subject:
-        head = adapter.partition("-")[0]
-        names = (adapter, f"pytorch-{adapter}", head, f"pytorch-{head}")
-        version = next((header.versions[name] for name in names if name in header.versions), "")
-        return Subject(adapter, version.partition("+")[0], device)
+        return Subject(adapter, version_of(header, adapter), device)
 
     return subject_of
 

@@ -22,15 +22,16 @@ UNKNOWN = "-"
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """A known deviation of one subject: which results match its entry.
+    """A known deviation: which results match its entry.
 
     Attributes:
+        subjects: Those of whom it is known.
         since: The day on which it was written down, or UNKNOWN.
         age: How long it has been known on the day of the latest run, in words, or UNKNOWN.
         worst: The largest error in ulp, in words; UNKNOWN where none can be told, as of a NaN.
     """
 
-    subject: Subject
+    subjects: Sequence[Subject]
     link: str
     reason: str
     since: str
@@ -42,20 +43,26 @@ class Deviation:
 
 
 def deviations(evidence: Evidence, runs: Sequence[Run]) -> list[Deviation]:
-    """Known deviations by subject, those that have stood the longest first."""
-    found: defaultdict[tuple[Subject, str, str], list[Result]] = defaultdict(list)
+    """Known deviations, those that have stood the longest first, then the most frequent.
+
+    What several subjects share, under one link and for one reason, is told once.
+    """
+    found: defaultdict[tuple[str, str], list[Result]] = defaultdict(list)
+    subjects: defaultdict[tuple[str, str], set[Subject]] = defaultdict(set)
     for subject, result in evidence.results:
         if result.status == "deviates":
-            found[subject, result.deviation or "", result.reason or ""].append(result)
+            key = result.deviation or "", result.reason or ""
+            found[key].append(result)
+            subjects[key].add(subject)
     latest = max(filter(None, (_day(run.header.started) for run in runs)), default=None)
     rows = []
-    for (subject, link, reason), results in found.items():
+    for (link, reason), results in found.items():
         days = filter(None, (_day(result.since or "") for result in results))
         since = min(days, default=None)
         told = [ulp for ulp in map(worst_ulp, results) if ulp is not None]
         rows.append(
             Deviation(
-                subject=subject,
+                subjects=sorted(subjects[link, reason]),
                 link=link,
                 reason=reason,
                 since=since.isoformat() if since else UNKNOWN,
@@ -68,7 +75,7 @@ def deviations(evidence: Evidence, runs: Sequence[Run]) -> list[Deviation]:
         )
     return sorted(
         rows,
-        key=lambda row: (row.subject, row.since == UNKNOWN, row.since, row.link, row.reason),
+        key=lambda row: (row.since == UNKNOWN, row.since, -row.items, row.link, row.reason),
     )
 
 

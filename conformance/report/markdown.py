@@ -10,6 +10,7 @@ from conformance.errors import one_line
 from conformance.report.counts import GRADES, count
 from conformance.report.failures import failures
 from conformance.report.summary import sentences
+from conformance.wording import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -20,19 +21,21 @@ if TYPE_CHECKING:
 _ROWS = 40
 _LONGEST = 300
 _PLAIN = re.compile(r"[A-Za-z0-9_./+:=, ()-]+")
-# What Markdown, or GitHub, could take for more than text.
-_MARKS = re.compile(r"[\\`*_{}\[\]<>&~!#@$|:^\"'=]")
-# GitHub looks for names and issues in the text as it is rendered, entities resolved.
-_CALLS = re.compile(r"(&#(?:35|64);)")
+# What Markdown could take for more than text, in the order in which it is made harmless. A table
+# is taken apart before anything else in it is read, so that a backslash before a bar would not do.
+_ENTITIES = re.compile(r"[\\<>&|$#@]|:(?=//|[A-Za-z0-9_+-]+:)|(?<=www)\.", re.IGNORECASE)
+_MARKS = re.compile(r"([`*_~\[\]])")
+# GitHub looks for names, issues, links and emoji in the text as it is rendered, entities resolved.
+_CALLS = re.compile(r"(&#(?:35|64|58);)")
 
 
 def escape(text: str) -> str:
     """``text`` so that it is read as it stands: no markup, link, mention, issue or cell."""
     shown = one_line(text[: _LONGEST + 1])
     shown = shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."
-    entities = _MARKS.sub(lambda found: f"&#{ord(found.group())};", shown)
+    entities = _ENTITIES.sub(lambda found: f"&#{ord(found.group())};", shown)
     # A space of no width comes between the sign and the name.
-    return re.sub(r"www\.", "www&#46;", _CALLS.sub(r"\1&#8203;", entities), flags=re.IGNORECASE)
+    return _MARKS.sub(r"\\\1", _CALLS.sub(r"\1&#8203;", entities))
 
 
 def code(text: str) -> str:
@@ -95,19 +98,22 @@ def _notes(evidence: Evidence, runs: Sequence[Run]) -> Iterator[str]:
     for run in cut[:_ROWS]:
         yield (
             f"{code(str(run.path))}, started {escape(run.header.started)}, was **cut short** after"
-            f" {len(run.results):,} results; what it did not reach is in no number here."
+            f" {count_of(len(run.results), 'result')}; what it did not reach is in no number here."
         )
     yield from _more(len(cut), "runs that were cut short")
     if changed := sum(evidence.stale):
-        yield f"{changed:,} results are left out: their cases have changed or are gone."
+        yield f"Stale: {count_of(changed, 'result')}, left out: their case has changed or is gone."
     chance = sum(not item.reproducible for item in evidence.varying)
     if chance:
         yield (
-            f"**{chance:,} questions were not reproducible**: the same machine, device and"
-            " versions gave different bits."
+            f"**Not reproducible**: {count_of(chance, 'answer')}, other bits on the same machine,"
+            " device and version."
         )
     if machines := len(evidence.varying) - chance:
-        yield f"{machines:,} questions got different bits on different machines."
+        yield (
+            f"Differ between machines: {count_of(machines, 'answer')}, other bits on another"
+            " machine, device or build of one version."
+        )
 
 
 def _not_run(evidence: Evidence) -> Iterator[str]:

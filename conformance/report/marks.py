@@ -27,7 +27,8 @@ MARKS = {
 GRADE_RANKS = {grade: rank for rank, grade in enumerate(GRADE_MARKS)}
 STATUS_RANKS = {"not_run": 0, "passed": 1, "deviates": 2, "failed": 3}
 
-HEAT_LABELS = ("exact", "faithful", "accurate", "coarse", "wrong", "by 10 times", "by 1e6 times")
+_FAR = ("over 10\N{MULTIPLICATION SIGN}", "over 1e6\N{MULTIPLICATION SIGN}")
+HEAT_LABELS = ("exact", "faithful", "accurate", "coarse", "wrong", *_FAR)
 """What the heat classes h0 ... h6 mean: a grade; and of a wrong answer, its error over "coarse"."""
 
 _HEAT_BOUNDS = (10.0, 1e6)
@@ -88,14 +89,16 @@ def heat(result: Result) -> str:
 
 
 def ulp_text(ulp: float | None) -> str:
-    """``ulp`` in at most six characters: "0", "0.52", "37", "1.7e7"; "" for None."""
+    """``ulp`` in at most six characters: "0", "<0.01", "0.52", "37", "1.7e7"; "" for None."""
     if ulp is None or math.isnan(ulp):
         return ""
     if ulp == 0:
         return "0"
-    if 0.005 <= ulp < 9.95:
+    if ulp < 0.005:
+        return "<0.01"
+    if ulp < 9.95:
         return f"{ulp:.2g}"
-    if 9.95 <= ulp < 9999.5:
+    if ulp < 9999.5:
         return f"{ulp:.0f}"
     mantissa, _, exponent = f"{ulp:.1e}".partition("e")
     return f"{mantissa.removesuffix('.0')}e{int(exponent)}"

@@ -103,7 +103,9 @@ def build_matrix(evidence: Evidence) -> Matrix:
     found: defaultdict[tuple[str, Subject, str], _Tally] = defaultdict(_Tally)
     for subject, result in evidence.results:
         found[evidence.cases[result.case].group, subject, result.dtype].add(result)
-    groups = sorted({group for group, _, _ in found})
+    jobs = {_area(case.group) for case in evidence.cases.values() if case.job is not None}
+    # The losses first: a job is made of them.
+    groups = sorted({group for group, _, _ in found}, key=lambda name: (_area(name) in jobs, name))
     dtypes = sorted({dtype for _, _, dtype in found}, key=dtype_order)
     for (group, subject, _), tally in list(found.items()):
         found[group, subject, ALL] += tally
@@ -112,7 +114,7 @@ def build_matrix(evidence: Evidence) -> Matrix:
         subjects=subjects,
         areas=[
             (area, [group[len(area) :].removeprefix("/") for group in members])
-            for area, members in groupby(groups, key=lambda group: group.partition("/")[0])
+            for area, members in groupby(groups, key=_area)
         ],
         views={
             dtype: [
@@ -123,6 +125,10 @@ def build_matrix(evidence: Evidence) -> Matrix:
             for dtype in (ALL, *dtypes)
         },
     )
+
+
+def _area(group: str) -> str:
+    return group.partition("/")[0]
 
 
 def dtype_order(dtype: str) -> tuple[int, str]:

@@ -114,7 +114,7 @@ class CasePanel {
       el("h3", {}, "Truth and answers"),
       dtypes.length > 1 ? dtypeSwitch(dtypes, chosen, show) : null,
       answers,
-      script ? el("h3", {}, "To see it again") : null,
+      script ? el("h3", {}, "To reproduce it") : null,
       script ? el("div", { class: "snippet" }, copyButton("copy", () => snippet.textContent),
         el("pre", { tabindex: 0, "aria-label": "script" }, snippet)) : null,
     ].filter((part) => part !== null);

@@ -96,11 +96,16 @@ function outputTable(kase, rows, name) {
       body.push(answerLine(answer, givenBy, index, truth));
     }
   }
+  const heads = [name, "value", "bits", "ulp", "grade", "policy"];
+  // Most cases leave no room for a policy.
+  if (![...truths, ...givers.keys()].some(({ policy }) => policy)) {
+    heads.pop();
+    for (const line of body) line.lastElementChild.remove();
+  }
   const size = Math.max(count, ...truths.map((truth) => truth.size));
   if (size > count) {
-    body.push(el("tr", {}, el("td", { colspan: 6, class: "key" }, `the first ${count} of ${size}`)));
+    body.push(el("tr", {}, el("td", { colspan: heads.length, class: "key" }, `the first ${count} of ${size}`)));
   }
-  const heads = [name, "value", "bits", "ulp", "grade", "policy"];
   return wide(el("table", { class: "output" },
     el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col", class: head === "ulp" && "ulp" }, head)))),
     el("tbody", {}, body)));

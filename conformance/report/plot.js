@@ -11,8 +11,8 @@ class Plots {
     this.hidden = new Set();
     this.target = "all";
     this.panels = null;
-    this.section.hidden = !report.cases.some(({ operation, rows }) =>
-      operation === "bce_with_logits" && rows.length > 0);
+    this.offer(report.cases.some(({ operation, rows }) =>
+      operation === "bce_with_logits" && rows.length > 0));
     new IntersectionObserver((entries, observer) => {
       if (!entries.some((entry) => entry.isIntersecting)) return;
       observer.disconnect();
@@ -20,9 +20,16 @@ class Plots {
     }, { rootMargin: "100%" }).observe(this.section);
   }
 
+  /** Shows the section, and its place in the contents, or hides both. */
+  offer(isShown) {
+    this.section.hidden = !isShown;
+    const entry = document.querySelector("nav a[href='#plots']")?.parentElement;
+    if (entry) entry.hidden = !isShown;
+  }
+
   start() {
     this.panels = plotted(this.report).map((found) => new Panel(this, found));
-    this.section.hidden = this.panels.length === 0;
+    this.offer(this.panels.length > 0);
     this.reach = reachOf(this.panels);
     this.adapters = [...new Set(this.panels.flatMap(({ spots }) =>
       spots.flatMap(({ rows }) => rows.map(({ subject }) => subject.adapter))))].sort(compareTexts);
@@ -82,7 +89,7 @@ class Plots {
     for (const panel of this.panels) panel.draw();
   }
 
-  /** Whether the legend and the target let a result be seen. */
+  /** Whether the legend lets a result be seen. */
   shows(row) {
     return !this.hidden.has(row.subject.adapter);
   }

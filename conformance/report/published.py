@@ -54,6 +54,11 @@ class PublishedExample:
     outputs: Sequence[PublishedOutput]
     verdict: str
 
+    @property
+    def reproduces(self) -> bool:
+        """Whether what is printed is right, be it to the digits of float32."""
+        return self.verdict in (REPRODUCES, NEARLY)
+
 
 def compare_published(cases: Iterable[Case]) -> list[PublishedExample]:
     """Compare each published value with the truth.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from conformance.report.addresses import rows_href
-from conformance.report.counts import GRADES, Counts, count
+from conformance.report.counts import GRADES, Counts
 from conformance.report.marks import GRADE_RANKS
 
 if TYPE_CHECKING:
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from conformance.model import Case
     from conformance.report.evidence import Evidence, Subject
     from conformance.results import Status
-
-__all__ = ["Counts", "Part", "Sentence", "count", "sentences", "verdict"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +80,8 @@ def verdict(evidence: Evidence, counts: dict[Subject, Counts]) -> Sentence:
     if not ran:
         return Sentence("Nothing was run,", (Part("so nothing was tested."),), "not_run")
     if not total.failed:
-        text = f"in the {ran:,} of {total.asked:,} questions that were run."
+        asked = _asked(evidence, evidence.subjects, total)
+        text = f"in the {ran:,} of {asked} questions that were run."
         return Sentence("Nothing failed", (Part(text),), _status(total))
     parts = [Part(f"of the {ran:,} questions that were run: ")]
     by_adapter: Counter[tuple[str, str]] = Counter()
@@ -115,15 +114,26 @@ def sentences(evidence: Evidence, counts: dict[Subject, Counts]) -> list[Sentenc
             parts = [
                 *_outcome(adapter, total, places[name]),
                 *_losses(adapter, places[name], evidence.cases),
-                Part("; ran "),
+                Part("; was cut short after " if _is_cut(evidence, subjects) else "; ran "),
                 Part(
-                    f"{total.asked - total.not_run:,} of {total.asked:,}",
+                    f"{total.asked - total.not_run:,} of {_asked(evidence, subjects, total)}",
                     "#unanswered" if total.not_run else "",
                 ),
             ]
         parts += [*_silent(evidence, subjects, counts), Part(".")]
         found.append(Sentence(name, tuple(parts), _status(total)))
     return sorted(found, key=lambda sentence: not sentence.failed)
+
+
+def _is_cut(evidence: Evidence, subjects: Iterable[Subject]) -> bool:
+    """Whether results of theirs are of a run that was cut short."""
+    runs = (run for subject in subjects for run in evidence.sources.get(subject, ()))
+    return any(run.footer is None for run in runs)
+
+
+def _asked(evidence: Evidence, subjects: Iterable[Subject], total: Counts) -> str:
+    """How much was asked, as far as is known: what a run that was cut short had left is not."""
+    return f"{'at least ' if _is_cut(evidence, subjects) else ''}{total.asked:,}"
 
 
 def _status(total: Counts) -> Status:
@@ -215,14 +225,16 @@ def _add_up(places: _Places, names: Mapping[str, Sequence[str]]) -> dict[str, tu
 def _silent(
     evidence: Evidence, subjects: Sequence[Subject], counts: dict[Subject, Counts]
 ) -> Iterator[Part]:
-    """The devices on which nothing was run, with the reason where it is one."""
+    """The devices on which nothing was run; of an adapter that ran nothing at all, why."""
     reasons: defaultdict[Subject, set[str]] = defaultdict(set)
     for item in evidence.unanswered():
         reasons[item.subject].add(item.reason)
+    is_idle = not set(subjects) & set(evidence.active)
     for subject in subjects:
         if counts[subject].not_run == counts[subject].asked:
-            yield Part(f"; nothing on {subject.device}")
-            if len(reasons[subject]) == 1:
+            yield Part("; ")
+            yield Part(f"nothing on {subject.device}", "#unanswered")
+            if is_idle and len(reasons[subject]) == 1:
                 [reason] = reasons[subject]
                 short = reason if len(reason) <= _LONGEST else f"{reason[:_LONGEST]}…"
                 yield Part(f": {short}")

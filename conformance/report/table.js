@@ -12,7 +12,7 @@ const COLUMNS = {
   dtype: (row) => row.dtype,
   status: (row) => row.status,
   grade: (row) => row.grade,
-  ulp: (row) => row.ulp,
+  ulp: ulpRank,
 };
 
 const ORDERS = {
@@ -22,7 +22,7 @@ const ORDERS = {
   dtype: byPlace(DTYPE_ORDER),
   status: byPlace(STATUS_ORDER),
   grade: byPlace(GRADE_ORDER),
-  ulp: (one, other) => one - other,
+  ulp: compareNumbers,
 };
 
 /** A distance that cannot be told is beyond every distance, where something is wrong. */
@@ -129,10 +129,8 @@ class ResultTable {
     if (this.sort) {
       const column = this.sort.replace("-", "");
       const sign = this.sort.startsWith("-") ? -1 : 1;
-      const compare = column === "ulp"
-        ? (one, other) => compareNumbers(ulpRank(one), ulpRank(other))
-        : (one, other) => ORDERS[column](COLUMNS[column](one), COLUMNS[column](other));
-      found.sort((one, other) => sign * compare(one, other));
+      const [key, order] = [COLUMNS[column], ORDERS[column]];
+      found.sort((one, other) => sign * order(key(one), key(other)));
     }
     return found;
   }
@@ -175,7 +173,7 @@ class ResultTable {
       el("td", {}, el("span", { class: `status ${row.status}` }, STATUS_WORDS[row.status])),
       el("td", { class: "grade" }, el("b", {}, row.mark), " ", row.grade),
       el("td", { class: "ulp" }, number, number ? el("span", { class: "key" }, " ", row.worst) : null),
-      el("td", { class: "message" }, row.note));
+      el("td", { class: "message" }, el("span", { class: "cut", title: row.note || null }, row.note)));
   }
 }
 

@@ -113,8 +113,8 @@ def _draw(every: Sequence[Entry]) -> Trend:
 
 
 def _lane(name: str, values: Sequence[int], base: float) -> Lane:
-    # What a file says may be anything; a picture has no room below 0.
-    heights = [max(value, 0) / max(1, *values) for value in values]
+    most = max(1, *values)
+    heights = [value / most for value in values]
     points = [
         (_across(place, len(values)), round(base - height * (LANE - 8), 1))
         for place, height in enumerate(heights)
