@@ -8,7 +8,6 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, cast
 
 from conformance.casefile import DIGITS_TEXT, INPUT_TEXT
-from conformance.document import Number
 from conformance.floats import (
     FORMATS,
     Format,
@@ -19,6 +18,7 @@ from conformance.floats import (
     round_to,
 )
 from conformance.model import Array
+from conformance.nodes import Number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

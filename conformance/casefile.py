@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from conformance.document import Number
 from conformance.glossary import Sentence  # noqa: TC001 - msgspec reads the annotations
 from conformance.jobentries import JobEntry  # noqa: TC001 - likewise
 from conformance.model import DtypeName, InputDtype, Layout
+from conformance.nodes import Number
 from conformance.operations import OperationName  # noqa: TC001 - likewise
 
 FORMAT = "bce-conformance/1"

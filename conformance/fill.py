@@ -8,17 +8,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from conformance.corpus import load_file
-from conformance.document import Document, Number
+from conformance.document import Document
 from conformance.errors import ConformanceError
+from conformance.nodes import Number
 from conformance.truth import InvalidQuestion, expected_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from conformance.document import Node
     from conformance.glossary import Glossary
     from conformance.model import Case, Expected, Truth
+    from conformance.nodes import Node
 
 WIDTH = 100
 

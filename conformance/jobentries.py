@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
-from conformance.document import Number
 from conformance.jobs import (
     KERNEL,
     Job,
@@ -21,6 +20,7 @@ from conformance.jobs import (
     View,
     parameter_count,
 )
+from conformance.nodes import Number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -11,10 +11,11 @@ import pytest
 from conformance.casefile import json_schema
 from conformance.check import check
 from conformance.corpus import Corpus, case_files, default_root, load_corpus
-from conformance.document import Document, Number
+from conformance.document import Document
 from conformance.floats import FORMATS
 from conformance.jobs import CONVENTIONS
 from conformance.model import REFUSE
+from conformance.nodes import Number
 from conformance.operations import JOBS, OPERATIONS, REDUCTIONS
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ import pytest
 from conformance import casefile
 from conformance.arrays import ArrayError, read_values
 from conformance.corpus import CorpusError, load_corpus
-from conformance.document import Document, Number
+from conformance.document import Document
 from conformance.errors import ConformanceError
+from conformance.nodes import Number
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.document import MAX_DEPTH, Document, DocumentError, Number
+from conformance.document import Document
+from conformance.nodes import MAX_DEPTH, DocumentError, Number
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -50,6 +50,7 @@ FLOORS = [
         "merging",
         "mixing",
         "networks",
+        "nodes",
         "optimizers",
         "proposals",
         "records",

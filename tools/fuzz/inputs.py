@@ -19,7 +19,7 @@ import conformance
 from conformance.adapters.numpy import NumpyAdapter
 from conformance.corpus import default_root, load_corpus
 from conformance.deviations import Ledger
-from conformance.document import Number, read_nodes
+from conformance.nodes import Number, read_nodes
 from conformance.records import RUN_FORMAT
 from conformance.results import Footer, Header, NotRun, Result
 from conformance.runner import Runner
