@@ -15,7 +15,7 @@ import pytest
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "conformance.cli", *arguments],
+        [sys.executable, "-P", "-m", "conformance.cli", *arguments],
         capture_output=True,
         text=True,
         check=False,
@@ -106,7 +106,7 @@ def test_a_reader_that_stops_early_sees_no_traceback() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     found = subprocess.run(
-        [sys.executable, "-m", "conformance.cli", "schema"],
+        [sys.executable, "-P", "-m", "conformance.cli", "schema"],
         stdout=writing,
         stderr=subprocess.PIPE,
         text=True,
@@ -119,7 +119,7 @@ def test_a_reader_that_stops_early_sees_no_traceback() -> None:
 def test_output_that_cannot_be_written_is_one_sentence() -> None:
     with Path("/dev/full").open("w") as full:
         found = subprocess.run(
-            [sys.executable, "-m", "conformance.cli", "schema"],
+            [sys.executable, "-P", "-m", "conformance.cli", "schema"],
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
@@ -141,7 +141,7 @@ def test_progress_fits_the_terminal_and_gives_way_to_what_is_wrong(
     absent = tmp_path / f"{'x' * 90}.gz"
     reading, writing = pty.openpty()
     termios.tcsetwinsize(writing, (24, columns))
-    program = [sys.executable, "-m", "conformance.cli", "diff", str(absent), str(absent)]
+    program = [sys.executable, "-P", "-m", "conformance.cli", "diff", str(absent), str(absent)]
     done = subprocess.run(program, stdout=subprocess.DEVNULL, stderr=writing, check=False)
     text = os.read(reading, 10_000).decode()
     os.close(writing)

@@ -185,7 +185,7 @@ def test_list_fits_its_lines_to_a_terminal_and_cuts_no_id(folder: Path, columns:
     arguments = ["list", "--cases", str(folder / "cases")]
     environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
     subprocess.run(
-        [sys.executable, "-m", "conformance.cli", *arguments],
+        [sys.executable, "-P", "-m", "conformance.cli", *arguments],
         stdout=theirs,
         stderr=subprocess.DEVNULL,
         env=environment,

@@ -136,7 +136,10 @@ def test_diff_says_which_runs_it_took(tmp_path: Path) -> None:
         write(tmp_path / "b.gz", [result("a", "wrong")], LATER),
     ]
     both = merged(tmp_path / "both.gz", *parts)
-    found = said("diff", both, parts[0])
+    found = ask("diff", both, parts[0])
+    assert [f"{path}: a run was cut short after 1 result." for path in (both, parts[0])] == (
+        found.stderr.splitlines()
+    )
     assert [
         f"old: {both}, 1 answers by numpy 2.1",
         "  1 of its 2 runs was cut short",
@@ -144,4 +147,4 @@ def test_diff_says_which_runs_it_took(tmp_path: Path) -> None:
         f"new: {parts[0]}, 1 answers by numpy 2.1",
         "  1 of its 1 runs was cut short",
         "0 regressed, 0 gone, 0 new, 0 improved, 0 changed, 1 same",
-    ] == found
+    ] == found.stdout.splitlines()

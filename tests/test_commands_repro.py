@@ -81,7 +81,7 @@ def test_repro_falls_back_on_this_package_and_says_what_it_needs(folder: Path) -
 
 def test_repro_asks_a_third_partys_adapter(folder: Path) -> None:
     (folder / "mine.py").write_text((TESTS / "fakes.py").read_text("utf-8"), encoding="utf-8")
-    asked = [sys.executable, "-m", "conformance.cli", "repro", "tail_one", "--cases", "cases"]
+    asked = [sys.executable, "-P", "-m", "conformance.cli", "repro", "tail_one", "--cases", "cases"]
     made = subprocess.run(
         [*asked, "--adapter", "mine:Right"],
         cwd=folder,

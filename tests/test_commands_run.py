@@ -41,7 +41,7 @@ def run(folder: Path, *arguments: str, adapter: str = "numpy", **environment: st
 
 def command(*arguments: str, adapter: str) -> list[str]:
     given = ["--adapter", adapter] if adapter else []
-    program = [sys.executable, "-m", "conformance.cli", "run", "--cases", "theme.yaml"]
+    program = [sys.executable, "-P", "-m", "conformance.cli", "run", "--cases", "theme.yaml"]
     return [*program, *given, *arguments]
 
 

@@ -243,7 +243,7 @@ def test_a_proposal_that_nobody_has_read_is_refused(tmp_path: Path) -> None:
 
 def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [sys.executable, "-m", "conformance.cli", "deviations", "propose", *arguments],
+        [sys.executable, "-P", "-m", "conformance.cli", "deviations", "propose", *arguments],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": f"{TESTS}:{TESTS.parent}"},
         capture_output=True,

@@ -249,7 +249,7 @@ def test_a_run_file_of_2_gb_is_refused_in_seconds_and_bounded_memory(
     )
     begun = time.monotonic()
     refused = subprocess.Popen(
-        [sys.executable, "-m", "conformance.cli", verb, *arguments, *cases],
+        [sys.executable, "-P", "-m", "conformance.cli", verb, *arguments, *cases],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

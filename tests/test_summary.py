@@ -200,7 +200,7 @@ def run_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def command(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GITHUB_")}
     return subprocess.run(
-        [sys.executable, "-m", "conformance.cli", *arguments],
+        [sys.executable, "-P", "-m", "conformance.cli", *arguments],
         cwd=folder,
         env={**kept, "PYTHONPATH": str(TESTS), **environment},
         capture_output=True,
