@@ -1,4 +1,4 @@
-"""Puts runs together, and finds what they say twice or have outlived."""
+"""Puts runs together."""
 
 from __future__ import annotations
 

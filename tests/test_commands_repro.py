@@ -9,9 +9,9 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from case_folder import ask, fill_cases
 from running import TESTS
 from test_cli import command
-from test_commands_cases import ask, fill_cases
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,21 +1,15 @@
-"""The commands that look cases up, `list` and `show`, as a user runs them."""
+"""`show`, as a user runs it."""
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import pty
-import struct
 import subprocess
 import sys
-import termios
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
-from running import run
-from test_cli import command
+from case_folder import CASES, a_folder, ask, ids  # noqa: F401 - the fixture "folder"
 
 from conformance.corpus import load_corpus, locate
 from conformance.records import read_run
@@ -23,181 +17,6 @@ from conformance.writing import RunWriter
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-CASES = """\
-format: bce-conformance/1
-about: Some cases.
-source: [pytorch#195529]
-defaults: {operation: bce_with_logits, reduction: none, dtypes: [float32, float64]}
-cases:
-  - id: tail_one
-    about: The loss of a confident negative.
-    logits: [-40, 0.5]
-    targets: [0, 1]
-    flags: [NegativeTail]
-  - id: long
-    about: A long one.
-    reduction: mean
-    dtypes: [float64]
-    logits: {linspace: [-8, 8], shape: [1025]}
-    targets: {repeat: 0.5, shape: [1025]}
-    positions: [0, 1024]
-  - id: certain
-    about: A certain mistake.
-    operation: bce
-    probabilities: [0]
-    targets: [1]
-    policies: [limit, clamp_log_100, denominator_eps_1e_12]
-"""
-JOBS = """\
-format: bce-conformance/1
-about: A job.
-cases:
-  - id: steps
-    about: Two steps.
-    operation: train
-    reduction: mean
-    dtypes: [float32]
-    features: [[0.5], [1.5]]
-    targets: [[1], [0]]
-    parameters: [0.25, 0.5]
-    job: {model: linear, batches: [1, 1], optimizer: {name: sgd, lr: 0.5}}
-"""
-
-
-def fill_cases(path: Path) -> None:
-    """Two files of cases, in a folder of ``path``."""
-    (path / "cases" / "deep").mkdir(parents=True)
-    (path / "cases" / "theme.yaml").write_text(CASES, encoding="utf-8")
-    (path / "cases" / "deep" / "jobs.yaml").write_text(JOBS, encoding="utf-8")
-    filled = command("fill", str(path / "cases"))
-    assert filled.returncode == 0, filled.stderr
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with two files of cases, and the run of an adapter."""
-    path: Path = tmp_path_factory.mktemp("some")
-    fill_cases(path)
-    done = run(path, cases="cases", adapter="numpy")
-    assert done.code == 0, done.output
-    return path
-
-
-def ask(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return command(*arguments, "--cases", str(folder / "cases"))
-
-
-def ids(found: subprocess.CompletedProcess[str]) -> list[str]:
-    return [line.partition("\t")[0] for line in found.stdout.splitlines()]
-
-
-ALL = ["deep/jobs/steps", "theme/certain", "theme/long", "theme/tail_one"]
-
-
-def test_list_prints_a_line_a_case_with_the_id_first_and_counts_apart(folder: Path) -> None:
-    found = ask(folder, "list")
-    assert (0, ALL) == (found.returncode, ids(found))
-    assert "theme/long\tA long one." in found.stdout.splitlines()
-    assert found.stderr == "4 of 4 cases\n"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        (["tail"], ["theme/tail_one"]),
-        (["theme/*"], ALL[1:]),
-        (["the*l*"], ALL[2:]),
-        (["ail", "long"], ["theme/long", "theme/tail_one"]),
-        (["--operation", "bce"], ["theme/certain"]),
-        (["--operation", "bce", "--operation", "train"], ALL[:2]),
-        (["--reduction", "mean"], ["deep/jobs/steps", "theme/long"]),
-        (["--dtype", "float32"], ["deep/jobs/steps", "theme/certain", "theme/tail_one"]),
-        (["--flag", "NegativeTail"], ["theme/tail_one"]),
-        (["--policy", "clamp_log_100"], ["theme/certain"]),
-        (["--group", "deep"], ["deep/jobs/steps"]),
-        (["--group", "deep/jobs/"], ["deep/jobs/steps"]),
-        (["--source", "195529", "--reduction", "none"], ["theme/certain", "theme/tail_one"]),
-        (["--jobs"], ALL[:1]),
-        (["--losses", "--dtype", "float64", "n"], ALL[1:]),
-    ],
-    ids=" ".join,
-)
-def test_list_keeps_what_fits_every_filter(
-    folder: Path, arguments: list[str], expected: list[str]
-) -> None:
-    assert expected == ids(ask(folder, "list", *arguments))
-
-
-def test_list_says_where_nothing_fits_and_exits_with_3(folder: Path) -> None:
-    found = ask(folder, "list", "tail", "--operation", "bce")
-    assert (3, "", "no case fits\n") == (found.returncode, found.stdout, found.stderr)
-    found = ask(folder, "list", "absent", "--format", "json")
-    assert (3, []) == (found.returncode, json.loads(found.stdout))
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (
-            ["--flag", "negativetails"],
-            "no flag is called 'negativetails'; near it are NegativeTail",
-        ),
-        (["--policy", "clamp_100"], "clamp_log_100"),
-        (["--reduction", "means"], "near it are mean"),
-        (["--group", "them"], "near it are theme"),
-        (["--flag", "zzzzzzzz"], "no flag is called 'zzzzzzzz'. See"),
-        (["--dtype", "float23"], "float32"),
-    ],
-    ids=["flag", "policy", "reduction", "group", "unlike_any", "dtype"],
-)
-def test_list_refuses_a_name_that_is_none_and_tells_those_like_it(
-    folder: Path, arguments: list[str], sentence: str
-) -> None:
-    found = ask(folder, "list", *arguments)
-    assert (64, "", 1) == (found.returncode, found.stdout, found.stderr.count("\n"))
-    assert sentence in found.stderr
-
-
-def test_list_tells_programs_what_the_cases_are(folder: Path) -> None:
-    [facts] = json.loads(ask(folder, "list", "tail", "--format", "json").stdout)
-    [case] = [case for case in load_corpus([folder / "cases"]).cases if "tail" in case.id]
-    expected = {
-        "id": "theme/tail_one",
-        "about": "The loss of a confident negative.",
-        "operation": "bce_with_logits",
-        "reduction": "none",
-        "dtypes": ["float32", "float64"],
-        "flags": ["NegativeTail"],
-        "policies": [],
-        "source": ["pytorch#195529"],
-        "job": False,
-        "sha256": case.sha256,
-        "file": str(case.path),
-    }
-    assert expected == facts
-
-
-@pytest.mark.parametrize("columns", [20, 40, 200])
-def test_list_fits_its_lines_to_a_terminal_and_cuts_no_id(folder: Path, columns: int) -> None:
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    arguments = ["list", "--cases", str(folder / "cases")]
-    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
-    subprocess.run(
-        [sys.executable, "-P", "-m", "conformance.cli", *arguments],
-        stdout=theirs,
-        stderr=subprocess.DEVNULL,
-        env=environment,
-        check=True,
-    )
-    os.close(theirs)
-    lines = os.read(ours, 10_000).decode().splitlines()
-    os.close(ours)
-    assert ALL == [line.split()[0] for line in lines]
-    assert columns >= max(map(len, lines))
-    whole = [line for line in lines if line.endswith("The loss of a confident negative.")]
-    assert (columns == 200) == bool(whole)
 
 
 def test_show_tells_question_truth_flags_and_place(folder: Path) -> None:
