@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 from conformance.adapters import BUILT_IN, load
+from conformance.asking import question_of
 from conformance.corpus import load_corpus
 from conformance.records import read_run
-from conformance.runner import question_of
 
 corpus = load_corpus()
 run = read_run(Path("reports/run.jsonl.gz"))

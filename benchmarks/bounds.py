@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from conformance import adapters
+from conformance.asking import ask_alone, question_of
 from conformance.bounds import bounds_of
 from conformance.floats import FORMATS, parse, round_to
 from conformance.model import Array, Case, Computed
 from conformance.operations import OPERATIONS
-from conformance.runner import ask_alone, question_of
 from conformance.truth import expected_for
 from conformance.ulps import Reals
 

@@ -16,8 +16,8 @@ import warnings
 from typing import TYPE_CHECKING
 
 from conformance import adapters
+from conformance.asking import question_of
 from conformance.corpus import load_corpus
-from conformance.runner import question_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -36,10 +36,10 @@ import torch
 from benchmarks._fates import Fate, SampleCount, Study, as_json, as_markdown, as_text
 from benchmarks._samples import ORIGINS, Asked, questions, samples
 from conformance.adapters._torch import to_tensor
+from conformance.asking import ask_alone, question_of
 from conformance.corpus import default_root, load_corpus
 from conformance.errors import ConformanceError
 from conformance.model import Computed
-from conformance.runner import ask_alone, question_of
 from tests.mutants import MUTANTS
 from tests.mutants.harness import evaluate
 from tests.mutants.reference import Reference

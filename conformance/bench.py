@@ -28,9 +28,9 @@ class Bench:
         plan: The plan.
     """
 
-    def __init__(self, plan: Plan, require: Grade) -> None:
+    def __init__(self, plan: Plan, require: Grade, repeat: int = 1) -> None:
         self.plan = plan
-        self._runner = Runner(require)
+        self._runner = Runner(require, repeat)
         self._selected: Mapping[Group, Sequence[Case]] = {}
         self._adapters: dict[str, LossAdapter] = {}
         self._results: dict[Group, dict[str, Result]] = {}
@@ -70,7 +70,7 @@ class Bench:
 
     def broke_off(self, group: Group) -> str | None:
         """Why the bulk evaluation of a group broke off, once it has been evaluated; or None."""
-        return self._runner.broke_off.get((group.adapter, group.device, group.dtype))
+        return self._runner.asker.broke_off.get((group.adapter, group.device, group.dtype))
 
     def ledger(self, name: str) -> Ledger:
         """The known deviations of an adapter."""
@@ -89,3 +89,8 @@ class Bench:
         """The name of a group's device, as far as its adapter knows it."""
         found = attempt(partial(self.adapter(group.adapter).device_facts, group.device))
         return found if isinstance(found, str) else group.device
+
+    def device_settings(self, group: Group) -> dict[str, str]:
+        """What else may change the numbers of a group's device, as its adapter knows it."""
+        found = attempt(partial(self.adapter(group.adapter).device_settings, group.device))
+        return found if isinstance(found, dict) else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import signal
 import sys
 import threading
@@ -43,7 +44,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=[],
         metavar="NAME",
         help="numpy, torch, ignite, lightning, fabric, accelerate, an entry point, or"
-        " package.module:Class; may be repeated (default: the first four)",
+        " package.module:Class; torch:* is every way to run PyTorch; may be repeated"
+        " (default: the first four)",
     )
     group.addoption(
         "--device",
@@ -60,6 +62,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--require-cuda", action="store_true", help="an absent CUDA device is an error")
     group.addoption(
+        "--repeat",
+        type=_times,
+        default=1,
+        metavar="N",
+        help="ask every question N times, record whether the bits are the same each time, and grade"
+        " the worst (default: 1)",
+    )
+    group.addoption(
         "--cases",
         action="append",
         default=[],
@@ -75,6 +85,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         f" index.html (default: {RUN_FILE})",
     )
     group.addoption("--no-report", action="store_true", help="write the run, not the report")
+
+
+def _times(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 1000:
+        msg = f"{text!r} is no number of times from 1 to 1000"
+        raise argparse.ArgumentTypeError(msg)
+    return int(text)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -95,10 +112,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         more = f" and {len(unfilled) - 3} more" if len(unfilled) > 3 else ""
         msg = f"no expected answer: {', '.join(unfilled[:3])}{more}. Run `bce-conformance fill`."
         _refuse(config, msg, of_cases=True)
-    bench = Bench(plan, Grade[options.require])
+    bench = Bench(plan, Grade[options.require], options.repeat)
     config.stash[BENCH] = bench
     if not hasattr(config, "workerinput"):
-        names = ("adapter", "device", "require", "cases", "keyword")
+        names = ("adapter", "device", "require", "repeat", "cases", "keyword")
         given = {name: str(value) for name in names if (value := getattr(options, name))}
         path = config.invocation_params.dir / options.run_file
         try:

@@ -70,7 +70,7 @@ class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
     def explains(self, result: Result) -> frozenset[str]:
         """The wrong outputs of ``result`` that are known; "error" for a missing or undue one."""
-        if not self.covers(result.case, result.device, result.dtype):
+        if result.fault or not self.covers(result.case, result.device, result.dtype):
             return frozenset()
         if not result.outputs and not self.outputs and result.grade == self.grade:
             known = self.message in (result.reason or "")
@@ -116,12 +116,12 @@ class Ledger:
     ) -> list[str]:
         """Sentences about entries that nothing bears out any more.
 
-        An entry is judged only when all that it covers has been run; one for a device that was
-        not planned is left alone.
+        An entry is judged only when all that it covers has come up, and the adapter offers some of
+        it; one for a device that was not planned is left alone.
 
         Args:
             planned: Every question to the adapter, run or not.
-            results: Of those that were run.
+            results: Of those that came up; what the adapter has declined bears nothing out.
             whole: False if the suite's own cases were replaced by others: an entry that matches
                 none of those is then left alone.
         """
@@ -136,11 +136,20 @@ class Ledger:
             )
             if elsewhere or not covered <= found.keys():
                 continue
-            if not any(entry.explains(found[key]) for key in covered):
+            offered = [found[key] for key in covered if _offered(found[key], entry)]
+            if covered and not offered:
+                continue
+            if not any(entry.explains(result) for result in offered):
                 problem = "no longer deviates" if covered else "matches nothing"
                 cases = one_line(entry.cases)
                 problems.append(f"{path}: the entry for {cases} {problem}. Remove it.")
         return problems
+
+
+def _offered(result: Result, entry: Deviation) -> bool:
+    """Whether an adapter that gave this result could have deviated as the entry says."""
+    kept = not entry.outputs or not set(entry.outputs) <= set(result.declined)
+    return result.status != "not_run" and kept
 
 
 def load_ledger(paths: Iterable[Path], versions: Mapping[str, str]) -> Ledger:

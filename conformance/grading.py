@@ -62,10 +62,16 @@ class Grader:
 
     Where the dtypes of a question's inputs differ, the answer is graded in the least precise of
     them, to which it is rounded first.
+
+    Args:
+        dtype: Of the questions.
+        loss_dtype: In which the loss is returned, and graded, where that is another; not of
+            questions whose inputs differ in dtype, where a policy says it, nor of jobs.
     """
 
-    def __init__(self, dtype: str) -> None:
+    def __init__(self, dtype: str, loss_dtype: str | None = None) -> None:
         self.dtype = dtype
+        self.loss_dtype = loss_dtype
         self._references: dict[tuple[str, ...], Mapping[str, Sequence[_Reference]]] = {}
 
     def grade(self, pairs: Sequence[tuple[Case, Answer]]) -> list[Verdict]:
@@ -135,20 +141,28 @@ class Grader:
         for alternative in _expected(case).alternatives:
             if alternative.raises:
                 continue
-            format_ = precision_of(case, self.dtype, alternative.policy)
-            bounds = _bounds(case, format_, alternative.policy)
+            bounds: dict[Format, Mapping[str, Bounds]] = {}
             for output in case.outputs:
                 if (truth := alternative.outputs.get(output)) is None:
                     continue
+                dtype = self._dtype(case, output)
+                format_ = precision_of(case, dtype, alternative.policy)
+                if format_ not in bounds:
+                    bounds[format_] = _bounds(case, format_, alternative.policy)
+                bound = bounds[format_][output]
                 reals = Reals.prepare(map(parse, truth.values), format_)
-                bound = bounds[output]
-                dtypes = dtypes_of_output(case, output, alternative.policy, self.dtype)
+                dtypes = dtypes_of_output(case, output, alternative.policy, dtype)
                 references[output].append(
                     _Reference(
                         alternative.policy, dtypes, truth, reals, bound.accurate, bound.coarse
                     )
                 )
         return references
+
+    def _dtype(self, case: Case, output: str) -> str:
+        """The dtype of the question, or that in which the adapter returns the loss."""
+        own = output == "loss" and case.job is None and not case.input_dtypes
+        return self.loss_dtype or self.dtype if own else self.dtype
 
     def _grade_slots(self, slots: Sequence[_Slot]) -> Iterator[OutputResult]:
         for _, part in groupby(slots, key=lambda slot: slot.reference.reals.format):

@@ -245,7 +245,21 @@ class Broken:
     message: str
 
 
-Answer = Computed | Declined | Raised | Broken
+@dataclass(frozen=True, slots=True)
+class Crashed:
+    """The answer of an adapter whose process ended before it gave one: always wrong."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimedOut:
+    """The answer of an adapter whose process gave none in time: always wrong."""
+
+    message: str
+
+
+Answer = Computed | Declined | Raised | Broken | Crashed | TimedOut
 
 
 class Grade(IntEnum):

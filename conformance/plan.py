@@ -69,7 +69,8 @@ def make_plan(
 
     Args:
         corpus: The cases.
-        names: Adapters asked for by name; empty means the built-in ones.
+        names: Adapters asked for by name, or by a pattern with ``*``; empty means the built-in
+            ones.
         devices: Devices asked for by name; empty means the CPU, and CUDA where it is present.
         cuda: True to treat CUDA as asked for.
 
@@ -77,12 +78,12 @@ def make_plan(
         ConformanceError: If what was asked for by name is unknown, missing or absent.
     """
     wanted = _devices(devices, cuda=cuda)
+    names = adapters.expand(names)
     items: list[Item] = []
     not_run: list[NotRun] = []
     targets: dict[str, str] = {}
-    for target in dict.fromkeys(names or adapters.BUILT_IN):
-        ours = target in adapters.BUILT_IN or target in adapters.OPTIONAL
-        name = target if ours else adapters.load(target).name
+    for target in names or adapters.BUILT_IN:
+        name = target if target in adapters.OURS else adapters.load(target).name
         if name in targets:
             msg = f"two adapters have the name {name!r}: {targets[name]}, {target}. Rename one."
             raise ConformanceError(msg)

@@ -161,14 +161,17 @@ class Recorder:
     def _header(self) -> Header:
         versions = {"bce-conformance": __version__, "numpy": metadata.version("numpy")}
         devices: dict[str, str] = {}
+        settings: dict[str, dict[str, str]] = {}
         for group in self._bench.plan.groups:
             try:
                 versions |= self._bench.versions(group.adapter)
                 facts = self._bench.device_facts(group)
+                known = self._bench.device_settings(group)
             except ConformanceError:
                 continue  # It cannot be imported; each of its questions says so.
             if devices.get(group.device, group.device) == group.device:
                 devices[group.device] = facts
+            settings.setdefault(group.device, {}).update(known)
         return Header(
             format=RUN_FORMAT,
             started=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
@@ -180,6 +183,7 @@ class Recorder:
                 "python": platform.python_version(),
             },
             devices=devices,
+            settings={device: known for device, known in settings.items() if known},
             options=self._options,
             corpus=self._corpus.sha256,
             cases=len(self._corpus.cases),

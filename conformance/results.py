@@ -54,6 +54,7 @@ class OutputResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 Status = Literal["passed", "failed", "deviates", "not_run"]
+Fault = Literal["broken", "crashed", "timed_out"]
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag="result"):
@@ -64,6 +65,11 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
         grade: Name of the worst output's grade; None when not run.
         outputs: Output name to its grading.
         raised: Type and message of an exception, whether due or not.
+        fault: What kept the adapter from giving an answer at all; no deviation excuses it.
+        repeated: How often it was asked in this run, where that is more than once; the worst of
+            the answers is the one told of here.
+        varied: Of a question asked more than once, the outputs whose bits were not the same each
+            time; "an error" where only some of the answers were one.
         reason: Why it was not run, or what is wrong.
         declined: Outputs that the case asks for and the adapter does not offer.
         deviation: The issue link of the deviation that it matches.
@@ -80,6 +86,9 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
     grade: GradeName | None = None
     outputs: Mapping[str, OutputResult] = {}
     raised: str | None = None
+    fault: Fault | None = None
+    repeated: Annotated[int, msgspec.Meta(ge=2, le=2**53)] | None = None
+    varied: Sequence[str] = ()
     reason: str | None = None
     deviation: str | None = None
     since: str | None = None
@@ -105,6 +114,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, tag="header"):
         versions: Distribution name to version, of the suite and of each framework.
         machine: Facts such as "platform", "processor", "cores", "threads".
         devices: Device to its name, and for CUDA its driver.
+        settings: Device to what else may change the numbers that it gives, such as the versions of
+            driver and libraries, and whether TF32 or only deterministic algorithms are allowed.
         options: The options of the run, as given.
         corpus: Digest of all case digests.
         cases: How many cases the corpus has.
@@ -115,6 +126,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, tag="header"):
     versions: Mapping[str, str]
     machine: Mapping[str, str]
     devices: Mapping[str, str]
+    settings: Mapping[str, Mapping[str, str]] = {}
     options: Mapping[str, str]
     corpus: str
     cases: Count
@@ -156,9 +168,10 @@ class Run:
 def version_of(header: Header, adapter: str) -> str:
     """The version behind an adapter, without its local part ("+cpu"); "" if the header has none.
 
-    It is looked up by the adapter's own name, then by "pytorch-" + name.
+    It is looked up by the adapter's own name, then by "pytorch-" + name, then likewise by what
+    stands before a colon or a hyphen: that of "torch:module" is torch's.
     """
-    head = adapter.partition("-")[0]
+    head = adapter.partition(":")[0].partition("-")[0]
     names = (adapter, f"pytorch-{adapter}", head, f"pytorch-{head}")
     version = next((header.versions[name] for name in names if name in header.versions), "")
     return version.partition("+")[0]

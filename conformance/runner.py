@@ -1,30 +1,43 @@
-"""Puts questions to adapters and returns graded results."""
+"""Puts cases to adapters and returns graded results."""
 
 from __future__ import annotations
 
-import sys
-import time
-import warnings
-from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
+import msgspec
 
-from conformance.adapters.base import attempt
+from conformance.asking import Asker
 from conformance.errors import ConformanceError
-from conformance.grading import Grader
-from conformance.mixing import input_array
-from conformance.model import Answer, Broken, Case, Computed, Declined, Grade, Question, Raised
+from conformance.grading import Grader, identity
+from conformance.model import (
+    Answer,
+    Broken,
+    Case,
+    Computed,
+    Crashed,
+    Declined,
+    Grade,
+    Raised,
+    TimedOut,
+)
 from conformance.results import Result
+from conformance.varying import RAISED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     from conformance.adapters.base import LossAdapter
     from conformance.deviations import Ledger
     from conformance.following import Followings
+    from conformance.results import Fault
+
+FAULTS: dict[type[object], Fault] = {
+    Broken: "broken",
+    Crashed: "crashed",
+    TimedOut: "timed_out",
+}
 
 
 class Runner:
@@ -32,14 +45,15 @@ class Runner:
 
     Attributes:
         require: The worst grade that passes.
-        broke_off: (adapter, device, dtype) of each group whose bulk evaluation broke off, to why;
-            its questions were then asked one by one.
+        repeat: How often each group is asked; of different answers, the worst one counts.
+        asker: Who asks.
     """
 
-    def __init__(self, require: Grade = Grade.coarse) -> None:
+    def __init__(self, require: Grade = Grade.coarse, repeat: int = 1) -> None:
         self.require = require
-        self.broke_off: dict[tuple[str, str, str], str] = {}
-        self._graders: dict[str, Grader] = {}
+        self.repeat = repeat
+        self.asker = Asker()
+        self._graders: dict[tuple[str, str | None], Grader] = {}
 
     def run(
         self,
@@ -69,13 +83,36 @@ class Runner:
                 msg = f"{case.path}: {case.id} has no expected answer. Run `bce-conformance fill`."
                 raise ConformanceError(msg)
         asked = [_offered(case, adapter) for case in cases]
-        answers, times = self._ask(adapter, device, dtype, asked)
+        rounds = [
+            self._round(adapter, device, dtype, cases, asked) for _ in range(max(1, self.repeat))
+        ]
+        results = []
+        for tries in zip(*rounds, strict=True):
+            found = max((result for result, _ in tries), key=_severity)
+            if self.repeat > 1 and found.status != "not_run":
+                varied = _varied([bits for _, bits in tries])
+                found = msgspec.structs.replace(found, repeated=self.repeat, varied=varied)
+            explained = ledger.explain(found, self.require)
+            results.append(known.confirm(explained) if known else explained)
+        return results
+
+    def _round(
+        self,
+        adapter: LossAdapter,
+        device: str,
+        dtype: str,
+        cases: Sequence[Case],
+        asked: Sequence[Case],
+    ) -> list[tuple[Result, Mapping[str, Hashable]]]:
+        """The result of each case before any deviation is known, and the bits that came."""
+        answers, times = self.asker.ask(adapter, device, dtype, asked)
         graded = [i for i, answer in enumerate(answers) if not isinstance(answer, Declined)]
-        grader = self._graders.setdefault(dtype, Grader(dtype))
+        loss = adapter.loss_dtypes.get(dtype)
+        grader = self._graders.setdefault((dtype, loss), Grader(dtype, loss))
         verdicts = dict(
             zip(graded, grader.grade([(asked[i], answers[i]) for i in graded]), strict=True)
         )
-        results = []
+        found: list[tuple[Result, Mapping[str, Hashable]]] = []
         for index, (case, answer) in enumerate(zip(cases, answers, strict=True)):
             result = partial(
                 Result,
@@ -86,72 +123,21 @@ class Runner:
                 dtype=dtype,
             )
             if isinstance(answer, Declined):
-                results.append(result(status="not_run", reason=answer.reason))
+                found.append((result(status="not_run", reason=answer.reason), {}))
                 continue
             verdict = verdicts[index]
-            found = result(
+            made = result(
                 status="passed" if verdict.grade <= self.require else "failed",
                 grade=verdict.grade.name,
                 outputs=verdict.outputs,
                 raised=f"{answer.type}: {answer.message}" if isinstance(answer, Raised) else None,
+                fault=FAULTS.get(type(answer)),
                 reason=verdict.reason,
                 declined=[name for name in case.outputs if name not in asked[index].outputs],
-                ms=float(f"{times[asked[index].job is not None]:.4g}"),
+                ms=float(f"{times[case.job is not None]:.4g}"),
             )
-            explained = ledger.explain(found, self.require)
-            results.append(known.confirm(explained) if known else explained)
-        return results
-
-    def _ask(
-        self, adapter: LossAdapter, device: str, dtype: str, cases: Sequence[Case]
-    ) -> tuple[list[Answer], dict[bool, float]]:
-        """The answers in order; the milliseconds that a job (True), a loss (False) took."""
-        questions = [question_of(case, device, dtype) for case in cases]
-        answers: list[Answer | None] = [_declined(adapter, question) for question in questions]
-        times = {}
-        for of_jobs in (False, True):
-            chosen = [
-                index
-                for index, question in enumerate(questions)
-                if answers[index] is None and (question.job is not None) == of_jobs
-            ]
-            start = time.perf_counter()
-            with _quiet():
-                given = _in_bulk(adapter, [questions[index] for index in chosen], of_jobs=of_jobs)
-                if isinstance(given, str):
-                    self.broke_off[adapter.name, device, dtype] = given
-                    fresh = (question_of(cases[index], device, dtype) for index in chosen)
-                    given = [_alone(adapter, question) for question in fresh]
-            times[of_jobs] = (time.perf_counter() - start) * 1000 / max(1, len(chosen))
-            for index, answer in zip(chosen, given, strict=True):
-                answers[index] = answer
-        return [answer for answer in answers if answer is not None], times
-
-
-def question_of(case: Case, device: str, dtype: str) -> Question:
-    """The case without its answer, its inputs in ``dtype``."""
-    inputs = {name: input_array(case, name, dtype) for name in case.inputs}
-    return Question(
-        id=case.id,
-        operation=case.operation,
-        reduction=case.reduction,
-        dtype=dtype,
-        device=device,
-        inputs=inputs,
-        outputs=case.outputs,
-        legacy=case.legacy,
-        mixed=bool(case.input_dtypes),
-        job=case.job,
-    )
-
-
-def ask_alone(adapter: LossAdapter, question: Question) -> Answer:
-    """The answer to one question in an evaluation of its own."""
-    declined = _declined(adapter, question)
-    if declined is not None:
-        return declined
-    with _quiet():
-        return _alone(adapter, question)
+            found.append((made, _bits(answer) if self.repeat > 1 else {}))
+        return found
 
 
 def _offered(case: Case, adapter: LossAdapter) -> Case:
@@ -161,63 +147,22 @@ def _offered(case: Case, adapter: LossAdapter) -> Case:
     return replace(case, outputs=tuple(name for name in case.outputs if name in adapter.outputs))
 
 
-def _declined(adapter: LossAdapter, question: Question) -> Declined | Broken | None:
-    if not question.outputs:
-        return Declined(f"{adapter.name} offers none of the outputs asked for")
-    answer = attempt(partial(adapter.decline, question))
-    if answer is None or isinstance(answer, (Declined, Broken)):
-        return answer
-    return Broken(f"decline() gave {answer!r}, not Declined(reason) or None")
+def _severity(result: Result) -> tuple[int, float]:
+    """Sorts the results of one question, the worst last."""
+    errors = [
+        float("inf") if output.ulp is None else output.ulp for output in result.outputs.values()
+    ]
+    return Grade[result.grade] if result.grade else -1, max(errors, default=0.0)
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """What a framework prints or warns of is no part of its answer."""
-    with redirect_stdout(sys.stderr), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+def _bits(answer: Answer) -> dict[str, Hashable]:
+    """Output name to what is the same if, and only if, the bits are."""
+    if not isinstance(answer, Computed):
+        return {RAISED: type(answer).__name__}
+    return {name: tuple(identity(value).values()) for name, value in answer.outputs.items()}
 
 
-def _in_bulk(
-    adapter: LossAdapter, questions: Sequence[Question], *, of_jobs: bool
-) -> list[Answer] | str:
-    """The answers of one evaluation of all questions, or why it broke off."""
-    if not questions:
-        return []
-    check = [_watch(question) for question in questions]
-    ask = adapter.perform_all if of_jobs else adapter.evaluate_all
-    given = attempt(lambda: list(ask(questions)))
-    match given:
-        case Raised(kind, message):
-            return f"{kind}: {message}"
-        case Broken(message):
-            return message
-    if len(given) != len(questions):
-        return f"it gave {len(given)} answers to {len(questions)} questions"
-    return [finish(answer) for finish, answer in zip(check, given, strict=True)]
-
-
-def _alone(adapter: LossAdapter, question: Question) -> Answer:
-    check = _watch(question)
-    if question.job is None:
-        return check(attempt(partial(adapter.evaluate, question)))
-    return check(attempt(lambda: next(iter(adapter.perform_all([question])))))
-
-
-def _watch(question: Question) -> Callable[[object], Answer]:
-    """Remember the inputs; the function returned tells what an answer is worth in their light."""
-    before = {name: array.tobytes() for name, array in question.inputs.items()}
-
-    def check(answer: object) -> Answer:
-        for name, array in question.inputs.items():
-            if array.tobytes() != before[name]:
-                return Broken(f"it changed its input {name!r}")
-        if not isinstance(answer, (Computed, Declined, Raised, Broken)):
-            return Broken(f"it returned {type(answer).__name__}, not Computed(...)")
-        if isinstance(answer, Computed):
-            for name, value in answer.outputs.items():
-                if value is not None and not isinstance(value, (np.ndarray, np.generic)):
-                    return Broken(f"{name} is a {type(value).__name__}, not a NumPy array")
-        return answer
-
-    return check
+def _varied(rounds: Sequence[Mapping[str, Hashable]]) -> list[str]:
+    """The outputs that are not the same bits in all rounds; RAISED where only some gave values."""
+    names = dict.fromkeys(name for each in rounds for name in each)
+    return sorted(name for name in names if len({each.get(name) for each in rounds}) > 1)

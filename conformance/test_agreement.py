@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from conformance.asking import ask_alone, question_of
 from conformance.grading import identity
 from conformance.model import Computed, Raised
 from conformance.plan import Group
-from conformance.runner import ask_alone, question_of
 
 if TYPE_CHECKING:
     from conformance.bench import Bench

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from conformance.model import Answer, Broken, Case, Computed, Grade, Raised
+from conformance.model import Answer, Broken, Case, Computed, Crashed, Grade, Raised, TimedOut
 from conformance.results import OutputResult
 
 if TYPE_CHECKING:
@@ -41,6 +41,10 @@ def verdict_without_values(answer: Answer, *, due: bool) -> Verdict:
             return _wrong(f"raised {kind}: {message}")
         case Broken(message):
             return _wrong(f"the adapter is at fault: {message}")
+        case Crashed(message):
+            return _wrong(f"crashed: {message}")
+        case TimedOut(message):
+            return _wrong(f"timed out: {message}")
         case Computed():
             return _wrong("returned values where an error is due")
         case _:

@@ -26,11 +26,11 @@ import numpy as np
 from factories import make_case
 
 from conformance.adapters.numpy import NumpyAdapter
+from conformance.asking import question_of
 from conformance.bounds import bounds_of
 from conformance.floats import FORMATS
 from conformance.model import Computed, Grade
 from conformance.operations import OPERATIONS
-from conformance.runner import question_of
 
 if TYPE_CHECKING:
     from conformance.adapters.base import LossAdapter

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from conformance.asking import ask_alone, question_of
 from conformance.corpus import load_corpus
 from conformance.model import Computed, Declined
 from conformance.operations import OPERATIONS
-from conformance.runner import ask_alone, question_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,11 +11,11 @@ from factories import make_case
 from conformance import adapters
 from conformance.adapters import BUILT_IN, MissingFrameworkError, UnknownAdapterError
 from conformance.adapters._torch import to_array, to_tensor
+from conformance.asking import ask_alone, question_of
 from conformance.corpus import load_corpus
 from conformance.floats import FORMATS
 from conformance.layouts import lay_out
 from conformance.model import Computed, Declined, Raised
-from conformance.runner import ask_alone, question_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -154,7 +154,7 @@ def test_a_framework_that_is_not_installed_comes_with_its_remedy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     listing = adapters.Listing("nowhere:Adapter", ("not_installed_here",), "extra")
-    monkeypatch.setattr(adapters, "BUILT_IN", {"gone": listing})
+    monkeypatch.setattr(adapters, "OURS", {"gone": listing})
     with pytest.raises(MissingFrameworkError, match=r"pip install 'bce-conformance\[extra\]'"):
         adapters.load("gone")
 

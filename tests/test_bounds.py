@@ -10,11 +10,11 @@ import pytest
 from factories import make_case
 
 from conformance import adapters
+from conformance.asking import ask_alone, question_of
 from conformance.bounds import bounds_of, logistic, softplus
 from conformance.floats import FORMATS, round_to
 from conformance.grading import Grader
 from conformance.model import Array, Computed, Grade
-from conformance.runner import ask_alone, question_of
 
 if TYPE_CHECKING:
     from conformance.model import Case

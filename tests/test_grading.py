@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conformance.adapters.numpy import NumpyAdapter
+from conformance.asking import question_of
 from conformance.bounds import bounds_of
 from conformance.floats import FORMATS, parse, round_to
 from conformance.grading import Grader, Verdict, grade_elements
 from conformance.model import Broken, Computed, Expected, Grade, Raised
-from conformance.runner import question_of
 from conformance.ulps import Reals, ulp
 
 CASE = make_case(logits=[-3.0, 0.5], targets=[0.0, 1.0])

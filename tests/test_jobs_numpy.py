@@ -10,10 +10,10 @@ from factories import array
 from job_loops import MODELS, OPTIMIZERS, in_float64, scenario
 
 from conformance.adapters.jobs import numpy as reference
+from conformance.asking import question_of
 from conformance.floats import FORMATS
 from conformance.job_bounds import job_bounds
 from conformance.jobs import Job
-from conformance.runner import question_of
 
 SGD = OPTIMIZERS["sgd"]
 

@@ -13,6 +13,20 @@ PACKAGE = Path(conformance.__file__).parent
 
 FRAMEWORKS = ("accelerate", "fabric", "ignite", "lightning", "numpy", "torch")
 ADAPTERS = {f"adapters.{name}" for name in FRAMEWORKS}
+WAYS = {
+    f"adapters.ways.{name}"
+    for name in (
+        "aten",
+        "autocast",
+        "checkpoint",
+        "compiled",
+        "double_backward",
+        "export",
+        "forward_ad",
+        "func",
+        "module",
+    )
+}
 JOBS = {f"adapters.jobs.{name}" for name in FRAMEWORKS}
 FLOORS = [
     {
@@ -67,11 +81,13 @@ FLOORS = [
         "adapters.jobs._loaders",
         "adapters.jobs._processes",
         "adapters.jobs._torch",
+        "adapters.ways",
+        "adapters.ways._way",
     },
     {"adapters.jobs._ranks"},
     JOBS,
-    ADAPTERS | {f"adapters.jobs._ranks_{name}" for name in ("ignite", "lightning", "torch")},
-    {"adapters", "plan", "runner"},
+    ADAPTERS | WAYS | {f"adapters.jobs._ranks_{name}" for name in ("ignite", "lightning", "torch")},
+    {"adapters", "asking", "plan", "runner"},
     {"report"},
     {
         "bench",
@@ -154,7 +170,7 @@ def test_the_oracle_stands_on_the_ground_floor() -> None:
 
 
 def test_an_adapter_imports_no_other() -> None:
-    for names in (ADAPTERS, JOBS):
+    for names in (ADAPTERS | WAYS, JOBS):
         for path in MODULES:
             if name_of(path) in names:
                 assert set() == imports(path) & names

@@ -9,10 +9,10 @@ import pytest
 from factories import make_case
 
 from conformance.adapters.numpy import NumpyAdapter
+from conformance.asking import question_of
 from conformance.grading import Grader
 from conformance.mixing import dtypes_of_output, input_array, precision_of
 from conformance.model import Case, Computed, Grade, Raised
-from conformance.runner import question_of
 
 POLICIES = ("dtype_of_input", "dtype_of_targets", "dtype_promoted")
 

@@ -69,9 +69,9 @@ def test_a_missing_framework_is_an_error_only_where_it_was_asked_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     listing = adapters.Listing("nowhere:A", ("not_installed_here",), "torch", ("cpu",))
-    monkeypatch.setattr(
-        adapters, "BUILT_IN", {"numpy": adapters.BUILT_IN["numpy"], "gone": listing}
-    )
+    known = {"numpy": adapters.BUILT_IN["numpy"], "gone": listing}
+    monkeypatch.setattr(adapters, "BUILT_IN", known)
+    monkeypatch.setattr(adapters, "OURS", known)
     plan = make_plan(CORPUS)
     assert {"numpy"} == {item.group.adapter for item in plan.items}
     (record,) = plan.not_run

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from factories import make_case
 
+from conformance.asking import question_of
 from conformance.deviations import Ledger
 from conformance.errors import ConformanceError
 from conformance.model import Expected, Grade
-from conformance.runner import Runner, question_of
+from conformance.runner import Runner
 
 if TYPE_CHECKING:
     from conformance.model import Case
@@ -109,14 +110,14 @@ def test_a_question_that_breaks_the_bulk_costs_only_itself() -> None:
     runner = Runner()
     results = runner.run(fakes.BreaksInBulk(), "cpu", "float32", CASES, Ledger())
     assert ["passed", "failed", "passed"] == [result.status for result in results]
-    assert {("breaks-in-bulk", "cpu", "float32"): "ValueError: thirteen"} == runner.broke_off
+    assert {("breaks-in-bulk", "cpu", "float32"): "ValueError: thirteen"} == runner.asker.broke_off
 
 
 def test_a_bulk_with_an_answer_too_few_is_asked_one_by_one() -> None:
     runner = Runner()
     results = runner.run(fakes.Forgets(), "cpu", "float32", CASES, Ledger())
     assert {"passed"} == {result.status for result in results}
-    assert "it gave 2 answers to 3 questions" in runner.broke_off.values()
+    assert "it gave 2 answers to 3 questions" in runner.asker.broke_off.values()
 
 
 def test_what_is_not_declared_is_not_run() -> None:

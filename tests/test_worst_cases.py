@@ -10,11 +10,11 @@ import pytest
 from factories import make_case
 
 from conformance import adapters
+from conformance.asking import ask_alone, question_of
 from conformance.corpus import default_root, load_corpus, load_file, load_glossary
 from conformance.floats import FORMATS
 from conformance.grading import Grader
 from conformance.model import Grade
-from conformance.runner import ask_alone, question_of
 from tools.worst_cases.__main__ import DTYPES, main, search
 from tools.worst_cases.climbing import climb, move
 from tools.worst_cases.confirming import WorstCase, first_of_each, worth_keeping

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
+import shutil
+import sys
 import warnings
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from importlib import metadata, util
 from typing import TYPE_CHECKING
 
@@ -13,10 +17,10 @@ from conformance.adapters.base import LossAdapter, first_line
 from conformance.errors import ConformanceError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 ENTRY_POINTS = "bce_conformance.adapters"
-_NAME = re.compile(r"[A-Za-z0-9._-]+")
+_NAME = re.compile(r"[A-Za-z0-9._-]+(:[A-Za-z0-9._-]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,7 @@ class Listing:
         target: "package.module:Class".
         modules: The frameworks' import names.
         extra: The extra of this distribution that installs them.
+        compiles: Whether it needs a C++ compiler, as Inductor does.
         devices: What the class declares, known before it is imported; None where it is not.
     """
 
@@ -34,6 +39,7 @@ class Listing:
     modules: tuple[str, ...] = ()
     extra: str | None = None
     devices: tuple[str, ...] | None = None
+    compiles: bool = False
 
 
 _TORCH = ("cpu", "cuda")
@@ -69,6 +75,33 @@ OPTIONAL: Mapping[str, Listing] = {
 """Those that come along and are asked by name."""
 
 
+def _way(place: str, *, compiles: bool = False) -> Listing:
+    target = f"conformance.adapters.ways.{place}"
+    return Listing(target, ("torch",), "torch", _TORCH, compiles=compiles)
+
+
+WAYS: Mapping[str, Listing] = {
+    "torch:module": _way("module:Module"),
+    "torch:aten": _way("aten:Aten"),
+    "torch:aot_eager": _way("compiled:AotEager"),
+    "torch:inductor": _way("compiled:Inductor", compiles=True),
+    "torch:export": _way("export:Export"),
+    "torch:func.grad": _way("func:Grad"),
+    "torch:func.vmap": _way("func:Vmap"),
+    "torch:func.jvp": _way("func:Jvp"),
+    "torch:func.jacrev": _way("func:Jacrev"),
+    "torch:func.hessian": _way("func:Hessian"),
+    "torch:forward_ad": _way("forward_ad:ForwardAd"),
+    "torch:double_backward": _way("double_backward:DoubleBackward"),
+    "torch:autocast_bf16": _way("autocast:Bfloat16"),
+    "torch:autocast_fp16": _way("autocast:Float16"),
+    "torch:checkpoint": _way("checkpoint:Checkpoint"),
+}
+"""Ways in which PyTorch computes a loss, beside its functional form, which is "torch" itself."""
+
+OURS: Mapping[str, Listing] = {**BUILT_IN, **OPTIONAL, **WAYS}
+
+
 class UnknownAdapterError(ConformanceError):
     """No adapter has this name."""
 
@@ -83,28 +116,68 @@ def find(name: str) -> Listing:
     Raises:
         UnknownAdapterError: If there is none.
     """
-    if own := BUILT_IN.get(name) or OPTIONAL.get(name):
+    if own := OURS.get(name):
         return own
     found = metadata.entry_points(group=ENTRY_POINTS)
     if name in found.names:
         return Listing(found[name].value)
-    if ":" in name:
+    if ":" in name and name.partition(":")[0] not in OURS:
         return Listing(name)
-    known = ", ".join(sorted({*BUILT_IN, *OPTIONAL, *found.names}))
-    msg = f"unknown adapter {name!r}. Known are {known}; or give package.module:Class."
-    raise UnknownAdapterError(msg)
+    raise _unknown(f"unknown adapter {name!r}", name)
+
+
+def _unknown(problem: str, name: str) -> UnknownAdapterError:
+    """The error, with the names that may have been meant: of ways to run one, only if that was."""
+    head = name.partition(":")[0]
+    if ways := [each for each in OURS if each.startswith(f"{head}:")]:
+        known = f"{', '.join(ways)}, and {head}:* for all"
+    else:
+        known = ", ".join(sorted(each for each in _known() if ":" not in each)) + ", torch:*"
+    return UnknownAdapterError(f"{problem}. Known are {known}; or give package.module:Class.")
+
+
+def _known() -> set[str]:
+    return {*OURS, *metadata.entry_points(group=ENTRY_POINTS).names}
+
+
+def expand(names: Iterable[str]) -> list[str]:
+    """The names, each once, those that match in place of a pattern with ``*``.
+
+    "torch:*" is torch and every other way to run it.
+
+    Raises:
+        UnknownAdapterError: If a pattern matches none.
+    """
+    expanded = []
+    for name in names:
+        if "*" not in name:
+            expanded.append(name)
+            continue
+        order = [*OURS, *sorted(_known() - OURS.keys())]
+        found = [each for each in order if any(fnmatchcase(s, name) for s in (each, f"{each}:"))]
+        if not found:
+            raise _unknown(f"no adapter matches {name!r}", name)
+        expanded += found
+    return list(dict.fromkeys(expanded))
 
 
 def missing(name: str) -> str | None:
     """Why the adapter cannot be imported here, in a sentence, without importing it; or None."""
     listing = find(name)
     absent = [module for module in listing.modules if util.find_spec(module) is None]
-    if not absent:
-        return None
-    return (
-        f"{name}: not installed: {', '.join(absent)}. "
-        f"Install it with: pip install 'bce-conformance[{listing.extra}]'"
-    )
+    if absent:
+        return (
+            f"{name}: not installed: {', '.join(absent)}. "
+            f"Install it with: pip install 'bce-conformance[{listing.extra}]'"
+        )
+    if listing.compiles and not shutil.which(_compiler()):
+        return f"{name}: no C++ compiler {_compiler()} is found. Install it, or name one in CXX"
+    return None
+
+
+def _compiler() -> str:
+    """The C++ compiler that Inductor looks for."""
+    return os.environ.get("CXX") or ("clang++" if sys.platform == "darwin" else "g++")
 
 
 def load(name: str) -> LossAdapter:
@@ -136,6 +209,9 @@ def load(name: str) -> LossAdapter:
         msg = f"adapter {name!r} is not a subclass of conformance.adapters.base.LossAdapter."
         raise UnknownAdapterError(msg)
     if not _NAME.fullmatch(getattr(adapter, "name", "")):
-        msg = f"adapter {name!r} needs a name of letters, digits, '.', '_' and '-'. Give it one."
+        msg = (
+            f"adapter {name!r} needs a name of letters, digits, '.', '_' and '-', or two of them "
+            "with a colon between. Give it one."
+        )
         raise UnknownAdapterError(msg)
     return adapter

@@ -51,7 +51,10 @@ class Tensors:
         question: Where they came from.
         input: Logits or probabilities; a leaf that requires its gradient.
         targets: A leaf that requires its gradient where the question asks for it.
-        direction: What the Hessian is multiplied by; None where no output needs it.
+        weight: None where it is not given; likewise the others.
+        pos_weight: Of the positive targets.
+        grad_output: What the loss is multiplied by before it is summed and differentiated.
+        direction: What the Hessian is multiplied by.
     """
 
     def __init__(self, question: Question) -> None:
@@ -63,9 +66,9 @@ class Tensors:
         self.targets = tensors.pop("targets")
         self.targets.requires_grad_("targets_grad" in question.outputs)
         self.direction = tensors.get("direction")
-        self._weight = tensors.get("weight")
-        self._pos_weight = tensors.get("pos_weight")
-        self._grad_output = tensors.get("grad_output")
+        self.weight = tensors.get("weight")
+        self.pos_weight = tensors.get("pos_weight")
+        self.grad_output = tensors.get("grad_output")
 
     def loss(self, input_: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """The loss of PyTorch's functional form, with the question's weights and reduction."""
@@ -74,18 +77,30 @@ class Tensors:
             return functional.binary_cross_entropy_with_logits(
                 input_,
                 targets,
-                weight=self._weight,
+                weight=self.weight,
                 reduction=question.reduction,
-                pos_weight=self._pos_weight,
+                pos_weight=self.pos_weight,
                 **question.legacy,
             )
         return functional.binary_cross_entropy(
-            input_, targets, weight=self._weight, reduction=question.reduction, **question.legacy
+            input_, targets, weight=self.weight, reduction=question.reduction, **question.legacy
         )
 
     def objective(self, loss: torch.Tensor) -> torch.Tensor:
         """What is differentiated: the sum of the loss, or of its products with grad_output."""
-        return (loss if self._grad_output is None else loss * self._grad_output).sum()
+        return (loss if self.grad_output is None else loss * self.grad_output).sum()
+
+    def backward(self, loss: torch.Tensor) -> Computed:
+        """The answer by a backward pass, and where there is a direction by a second one."""
+        objective = self.objective(loss)
+        objective.backward(retain_graph=self.direction is not None)  # type: ignore[no-untyped-call]
+        answer = self.answer(loss, self.input)
+        if self.direction is None:
+            return answer
+        (slope,) = torch.autograd.grad(objective, self.input, create_graph=True)
+        (product,) = torch.autograd.grad(slope, self.input, self.direction)
+        name = OPERATIONS[self.question.operation].hessian_product
+        return Computed(**answer.outputs, **{name: to_array(product)})
 
     def answer(self, loss: torch.Tensor, input_: torch.Tensor) -> Computed:
         """The answer after the backward pass, the gradient read off ``input_``."""

@@ -14,7 +14,7 @@ from conformance.model import Answer, Broken, Computed, Declined, Question, Rais
 from conformance.operations import JOBS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import ModuleType
 
 T = TypeVar("T")
@@ -35,8 +35,12 @@ class LossAdapter(ABC):
             "weight", "pos_weight", "grad_output", "direction", "input_dtypes", "legacy".
         dtypes: The dtypes in which it has them.
         devices: Kinds of device, "cpu" and perhaps "cuda".
+        loss_dtypes: The dtype in which the loss comes back, and is graded, by the dtype of the
+            question, where it is another one: {"bfloat16": "float32"} under autocast.
         distributions: The installed distributions whose versions belong in a report.
         jobs: The module that does whole jobs, where there is one: see ``perform``.
+
+    The name of one of several ways to run a framework is the framework's, a colon and the way's.
     """
 
     name: ClassVar[str]
@@ -47,6 +51,7 @@ class LossAdapter(ABC):
     options: ClassVar[frozenset[str]] = frozenset({"weight", "pos_weight"})
     dtypes: ClassVar[frozenset[str]] = frozenset({"float16", "bfloat16", "float32", "float64"})
     devices: ClassVar[frozenset[str]] = frozenset({"cpu"})
+    loss_dtypes: ClassVar[Mapping[str, str]] = {}
     distributions: ClassVar[tuple[str, ...]] = ()
     jobs: ClassVar[ModuleType | None] = None
 
@@ -117,6 +122,22 @@ class LossAdapter(ABC):
     def device_facts(self, device: str) -> str:
         """The name of the device, with its driver where it has one, for the report."""
         return device
+
+    def device_settings(self, device: str) -> dict[str, str]:  # noqa: ARG002 - for who extends it
+        """What else may change the numbers that ``device`` gives, name to value, for the report."""
+        return {}
+
+    def may_ruin(self, question: Question) -> bool:  # noqa: ARG002 - likewise
+        """Whether the question may leave ``question.device`` unusable for this process.
+
+        Such a question is asked in a process of its own. An out-of-range probability on CUDA is
+        one: it fails an assertion on the device, after which nothing runs there any more.
+        """
+        return False
+
+    def is_ruined(self, device: str) -> bool:  # noqa: ARG002 - likewise
+        """Whether ``device`` has become unusable for this process."""
+        return False
 
     def versions(self) -> dict[str, str]:
         """The versions of ``distributions``; "unknown" for one that is not installed as such."""

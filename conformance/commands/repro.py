@@ -127,8 +127,8 @@ def _check_offered(
 ) -> None:
     """Refuse what the adapter declines, in its own words."""
     from conformance.adapters.base import attempt  # noqa: PLC0415
+    from conformance.asking import question_of  # noqa: PLC0415
     from conformance.model import Declined  # noqa: PLC0415
-    from conformance.runner import question_of  # noqa: PLC0415
 
     if options.device.partition(":")[0] not in adapter.devices:
         refuse(options, f"{adapter.name} does not run on {options.device}")

@@ -66,7 +66,8 @@ def add(commands: Commands) -> None:
         default=[],
         metavar="NAME",
         help="numpy, torch, ignite, lightning, fabric, accelerate, an entry point, or"
-        " package.module:Class; may be repeated (default: the first four)",
+        " package.module:Class; torch:* is every way to run PyTorch; may be repeated"
+        " (default: the first four)",
     )
     parser.add_argument(
         "--device",
@@ -83,6 +84,12 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument(
         "--require-cuda", action="store_true", help="an absent CUDA device is an error"
+    )
+    parser.add_argument(
+        "--repeat",
+        metavar="N",
+        help="ask every question N times, record whether the bits are the same each time, and grade"
+        " the worst (default: 1)",
     )
     parser.add_argument(
         "--cases",
@@ -160,6 +167,7 @@ def _pytest(options: argparse.Namespace, progress: Progress) -> tuple[int, str]:
     for option, value in {
         "--require": options.require,
         "--run-file": options.run_file,
+        "--repeat": options.repeat,
     }.items():
         arguments += [f"{option}={value}"] if value else []
     for option, value in {"-k": options.keyword, "-n": options.processes}.items():

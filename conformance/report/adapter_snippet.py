@@ -65,7 +65,7 @@ def adapter_snippet(
         f"from conformance.corpus import {'default_root, ' if own else ''}load_corpus",
         "from conformance.grading import Grader",
         "from conformance.model import Computed",
-        "from conformance.runner import ask_alone, question_of",
+        "from conformance.asking import ask_alone, question_of",
         "",
         f"cases = load_corpus([{f'default_root() / {file!r}' if own else repr(file)}]).cases",
         f"[case] = [case for case in cases if case.id == {case.id!r}]",

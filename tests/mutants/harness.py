@@ -13,11 +13,11 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from conformance.asking import ask_alone, question_of
 from conformance.errors import ConformanceError
 from conformance.floats import FORMATS
 from conformance.grading import Grader
 from conformance.model import Broken, Computed, Declined, Grade
-from conformance.runner import ask_alone, question_of
 
 from .reference import Reference
 from .trainer import Trainer

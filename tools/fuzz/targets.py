@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from conformance import cli
+from conformance.asking import question_of
 from conformance.commands._common import USAGE
 from conformance.corpus import CorpusError, load_corpus
 from conformance.deviations import load_ledger
@@ -20,7 +21,6 @@ from conformance.following import load_followings
 from conformance.model import Grade
 from conformance.records import read_runs
 from conformance.report.snippets import torch_snippet
-from conformance.runner import question_of
 from tools.fuzz import inputs
 
 if TYPE_CHECKING:

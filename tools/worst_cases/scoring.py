@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from conformance.adapters.numpy import ELEMENTWISE, times
+from conformance.asking import ask_alone, question_of
 from conformance.bounds import Bounds, bounds_of
 from conformance.casefile import CaseEntry, Defaults
 from conformance.casefile import Values as Entry
@@ -18,7 +19,6 @@ from conformance.errors import ConformanceError
 from conformance.floats import FORMATS
 from conformance.model import Array, Computed
 from conformance.operations import OPERATIONS
-from conformance.runner import ask_alone, question_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -1,0 +1,1 @@
+"""The ways to run one loss in PyTorch, an adapter each, all through its public interface."""
