@@ -1,4 +1,4 @@
-"""Puts questions to an adapter: all at once, and one by one where that breaks off."""
+"""Puts questions to an adapter: all at once, or one by one where that breaks off."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 import warnings
 from contextlib import contextmanager, redirect_stdout
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -19,43 +19,101 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from conformance.adapters.base import LossAdapter
+    from conformance.apart import Apart
+
+LOST = "it left the device unusable for this process"
+LOST_BEFORE = "an earlier question left the device unusable for this process"
+
+
+class Told(NamedTuple):
+    """An answer, and the milliseconds that it took; in bulk, an equal share of them."""
+
+    answer: Answer
+    ms: float
 
 
 class Asker:
     """Asks the questions of groups: one adapter, device and dtype, many cases.
 
+    A question that may ruin the device is asked in a process of its own. If the device is ruined
+    all the same, the group is asked again, each question apart, and so is every later one there.
+
     Attributes:
+        apart: Who asks in other processes.
         broke_off: (adapter, device, dtype) of each group whose bulk evaluation broke off, to why;
-            its questions were then asked one by one.
+            its questions were then asked one by one, or apart.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, apart: Apart) -> None:
+        self.apart = apart
         self.broke_off: dict[tuple[str, str, str], str] = {}
+        self._lost: set[str] = set()
 
     def ask(
         self, adapter: LossAdapter, device: str, dtype: str, cases: Sequence[Case]
-    ) -> tuple[list[Answer], dict[bool, float]]:
-        """The answers in order; the milliseconds that a job (True), a loss (False) took."""
+    ) -> list[Told]:
+        """The answers in order."""
         questions = [question_of(case, device, dtype) for case in cases]
-        answers: list[Answer | None] = [_declined(adapter, question) for question in questions]
-        times = {}
+        told: dict[int, Told] = {}
+        for index, question in enumerate(questions):
+            if (answer := _declined(adapter, question)) is not None:
+                told[index] = Told(answer, 0.0)
         for of_jobs in (False, True):
             chosen = [
                 index
                 for index, question in enumerate(questions)
-                if answers[index] is None and (question.job is not None) == of_jobs
+                if index not in told and (question.job is not None) == of_jobs
             ]
-            start = time.perf_counter()
-            with _quiet():
-                given = _in_bulk(adapter, [questions[index] for index in chosen], of_jobs=of_jobs)
-                if isinstance(given, str):
-                    self.broke_off[adapter.name, device, dtype] = given
-                    fresh = (question_of(cases[index], device, dtype) for index in chosen)
-                    given = [_alone(adapter, question) for question in fresh]
-            times[of_jobs] = (time.perf_counter() - start) * 1000 / max(1, len(chosen))
-            for index, answer in zip(chosen, given, strict=True):
-                answers[index] = answer
-        return [answer for answer in answers if answer is not None], times
+            here = [index for index in chosen if not self._apart(adapter, questions[index])]
+            if here:
+                asked = [questions[index] for index in here]
+                given = self._here(adapter, asked, [cases[index] for index in here])
+                told |= zip(here, given, strict=False)  # None of them, if the device is lost.
+            if chosen and device in self._lost:
+                self.broke_off.setdefault((adapter.name, device, dtype), LOST_BEFORE)
+            if left := [index for index in chosen if index not in told]:
+                given = self.apart.ask(adapter, device, dtype, [cases[index] for index in left])
+                told |= zip(left, given, strict=True)
+        return [told[index] for index in range(len(cases))]
+
+    def ask_alone(self, adapter: LossAdapter, device: str, dtype: str, case: Case) -> Answer:
+        """The answer to one question in an evaluation of its own; apart, if need be."""
+        question = question_of(case, device, dtype)
+        if _declined(adapter, question) is None and self._apart(adapter, question):
+            (told,) = self.apart.ask(adapter, device, dtype, [case])
+            return told.answer
+        return ask_alone(adapter, question)
+
+    def _apart(self, adapter: LossAdapter, question: Question) -> bool:
+        # An adapter that raises when it is asked this does not say that it is safe.
+        return question.device in self._lost or bool(attempt(partial(adapter.may_ruin, question)))
+
+    def _here(
+        self, adapter: LossAdapter, questions: Sequence[Question], cases: Sequence[Case]
+    ) -> list[Told]:
+        """The answers of this process; none if the device is lost on the way."""
+        device, dtype = questions[0].device, questions[0].dtype
+        key = adapter.name, device, dtype
+        start = time.perf_counter()
+        with _quiet():
+            given = _in_bulk(adapter, questions)
+            if isinstance(given, str):
+                self.broke_off[key] = given
+                # Where nothing runs any more, there is no point in asking one by one.
+                fresh = () if is_ruined(adapter, device) else cases
+                given = [_alone(adapter, question_of(case, device, dtype)) for case in fresh]
+        if is_ruined(adapter, device):
+            self._lost.add(device)
+            self.broke_off[key] = "; ".join(filter(None, [self.broke_off.get(key), LOST]))
+            return []
+        ms = (time.perf_counter() - start) * 1000 / len(questions)
+        return [Told(answer, ms) for answer in given]
+
+
+def is_ruined(adapter: LossAdapter, device: str) -> bool:
+    """Whether ``device`` has become unusable for this process, as ``adapter`` finds it."""
+    # A check that trips over the device has found out.
+    return bool(attempt(partial(adapter.is_ruined, device)))
 
 
 def question_of(case: Case, device: str, dtype: str) -> Question:
@@ -101,14 +159,10 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _in_bulk(
-    adapter: LossAdapter, questions: Sequence[Question], *, of_jobs: bool
-) -> list[Answer] | str:
+def _in_bulk(adapter: LossAdapter, questions: Sequence[Question]) -> list[Answer] | str:
     """The answers of one evaluation of all questions, or why it broke off."""
-    if not questions:
-        return []
     check = [_watch(question) for question in questions]
-    ask = adapter.perform_all if of_jobs else adapter.evaluate_all
+    ask = adapter.evaluate_all if questions[0].job is None else adapter.perform_all
     given = attempt(lambda: list(ask(questions)))
     match given:
         case Raised(kind, message):

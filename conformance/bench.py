@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from conformance.adapters.base import LossAdapter
-    from conformance.model import Case, Grade
+    from conformance.model import Answer, Case, Grade
     from conformance.plan import Group, Item, Plan
     from conformance.results import Result
 
@@ -30,7 +30,7 @@ class Bench:
 
     def __init__(self, plan: Plan, require: Grade, repeat: int = 1) -> None:
         self.plan = plan
-        self._runner = Runner(require, repeat)
+        self._runner = Runner(require, repeat, plan.targets)
         self._selected: Mapping[Group, Sequence[Case]] = {}
         self._adapters: dict[str, LossAdapter] = {}
         self._results: dict[Group, dict[str, Result]] = {}
@@ -67,6 +67,11 @@ class Bench:
             )
             self._results[group] = {result.case: result for result in found}
         return self._results[group]
+
+    def ask_alone(self, group: Group, case: Case) -> Answer:
+        """The answer to one question of a group in an evaluation of its own; never graded."""
+        adapter = self.adapter(group.adapter)
+        return self._runner.asker.ask_alone(adapter, group.device, group.dtype, case)
 
     def broke_off(self, group: Group) -> str | None:
         """Why the bulk evaluation of a group broke off, once it has been evaluated; or None."""

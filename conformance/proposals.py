@@ -25,7 +25,7 @@ _ERROR = ""  # In the place of an output's name: an error that is missing or und
 # What of a message says how an answer is wrong, and not by how much.
 _MESSAGE = re.compile(
     r"got nan\b|got -?inf\b|not returned|its shape is|its dtype is|ulp away"
-    r"|^raised \w+|^the adapter is at fault|^returned values where an error is due"
+    r"|^raised \w+|^returned values where an error is due"
 )
 
 When = tuple[tuple[str, str], ...]
@@ -166,6 +166,9 @@ def _faults(place: Place, result: Result, run: Run) -> list[_Fault]:
     Raises:
         ValueError: If no entry can excuse it, with why.
     """
+    if result.fault:
+        msg = f"no entry excuses what is no answer: {result.reason}"
+        raise ValueError(msg)
     if not result.outputs:
         graded = {_ERROR: (result.grade or "", result.reason)}
     else:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from conformance.apart import Apart
 from conformance.asking import Asker
 from conformance.errors import ConformanceError
 from conformance.grading import Grader, identity
@@ -47,13 +48,24 @@ class Runner:
         require: The worst grade that passes.
         repeat: How often each group is asked; of different answers, the worst one counts.
         asker: Who asks.
+
+    Args:
+        require: As above.
+        repeat: As above.
+        targets: Adapter name to what ``adapters.load`` takes, for what is asked in a process of
+            its own; of an adapter that is not among them it is the name of its class.
     """
 
-    def __init__(self, require: Grade = Grade.coarse, repeat: int = 1) -> None:
+    def __init__(
+        self,
+        require: Grade = Grade.coarse,
+        repeat: int = 1,
+        targets: Mapping[str, str] | None = None,
+    ) -> None:
         self.require = require
         self.repeat = repeat
-        self.asker = Asker()
-        self._graders: dict[tuple[str, str | None], Grader] = {}
+        self.asker = Asker(Apart(targets or {}))
+        self._graders: dict[Hashable, Grader] = {}
 
     def run(
         self,
@@ -105,10 +117,11 @@ class Runner:
         asked: Sequence[Case],
     ) -> list[tuple[Result, Mapping[str, Hashable]]]:
         """The result of each case before any deviation is known, and the bits that came."""
-        answers, times = self.asker.ask(adapter, device, dtype, asked)
+        told = self.asker.ask(adapter, device, dtype, asked)
+        answers = [each.answer for each in told]
         graded = [i for i, answer in enumerate(answers) if not isinstance(answer, Declined)]
-        loss = adapter.loss_dtypes.get(dtype)
-        grader = self._graders.setdefault((dtype, loss), Grader(dtype, loss))
+        key = (dtype, frozenset(adapter.loss_dtypes.items()))
+        grader = self._graders.setdefault(key, Grader(dtype, adapter.loss_dtypes))
         verdicts = dict(
             zip(graded, grader.grade([(asked[i], answers[i]) for i in graded]), strict=True)
         )
@@ -134,7 +147,7 @@ class Runner:
                 fault=FAULTS.get(type(answer)),
                 reason=verdict.reason,
                 declined=[name for name in case.outputs if name not in asked[index].outputs],
-                ms=float(f"{times[case.job is not None]:.4g}"),
+                ms=float(f"{told[index].ms:.4g}"),
             )
             found.append((made, _bits(answer) if self.repeat > 1 else {}))
         return found
@@ -164,5 +177,8 @@ def _bits(answer: Answer) -> dict[str, Hashable]:
 
 def _varied(rounds: Sequence[Mapping[str, Hashable]]) -> list[str]:
     """The outputs that are not the same bits in all rounds; RAISED where only some gave values."""
-    names = dict.fromkeys(name for each in rounds for name in each)
-    return sorted(name for name in names if len({each.get(name) for each in rounds}) > 1)
+    seen: dict[str, set[Hashable]] = {RAISED: {RAISED in each for each in rounds}}
+    for each in rounds:
+        for name, bits in each.items():
+            seen.setdefault(name, set()).add(bits)
+    return sorted(name for name, values in seen.items() if len(values) > 1)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.asking import ask_alone, question_of
 from conformance.grading import identity
 from conformance.model import Computed, Raised
 from conformance.plan import Group
@@ -45,7 +44,6 @@ def test_trainer_gives_the_bits_of_raw_pytorch(group: Group, bench: Bench) -> No
 
 def test_trainer_gives_the_same_bits_alone_and_in_a_group(group: Group, bench: Bench) -> None:
     """A sample of cases, each in a run of its own, as a user would have it."""
-    adapter = bench.adapter(group.adapter)
     cases = bench.cases(group)
     sample = cases[:: max(1, len(cases) // SAMPLE)]
     together = bench.results(group)
@@ -53,7 +51,7 @@ def test_trainer_gives_the_same_bits_alone_and_in_a_group(group: Group, bench: B
     for case in sample:
         if together[case.id].raised is None and not together[case.id].outputs:
             continue  # Declined, or values where an error is due, which are not kept.
-        answer = ask_alone(adapter, question_of(case, group.device, group.dtype))
+        answer = bench.ask_alone(group, case)
         if _answer_bits(answer, case.outputs) != _bits(together[case.id]):
             differing.append(case.id)
     _report(differing, f"{group} alone differs from itself in a group")

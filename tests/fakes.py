@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
+import signal
+import subprocess
 import sys
+import time
+from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from conformance.adapters.base import LossAdapter
 from conformance.adapters.numpy import NumpyAdapter
+from conformance.errors import ConformanceError
 from conformance.model import Computed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from conformance.model import Question
 
 
@@ -198,6 +208,159 @@ class Forgets(Right):
 class Float64Only(Right):
     name = "float64-only"
     dtypes = frozenset({"float64"})
+
+
+class ByTurns(Right):
+    """Right the first time that a question is asked, and every second time after that."""
+
+    def __init__(self) -> None:
+        self.asked: Counter[tuple[str, str]] = Counter()
+
+    def evaluate(self, question: Question) -> Computed:
+        self.asked[question.id, question.dtype] += 1
+        answer = super().evaluate(question)
+        if self.asked[question.id, question.dtype] % 2:
+            return answer
+        return self.otherwise(answer)
+
+    def otherwise(self, answer: Computed) -> Computed:
+        raise NotImplementedError
+
+
+class SumsByTurns(ByTurns):
+    """A reduced loss, such as a sum in no fixed order, has other last bits."""
+
+    name = "sums-by-turns"
+
+    def otherwise(self, answer: Computed) -> Computed:
+        loss = answer.outputs["loss"]
+        if loss.shape:
+            return answer
+        return Computed(**answer.outputs | {"loss": np.nextafter(loss, loss.dtype.type(0))})
+
+
+class WrongByTurns(ByTurns):
+    name = "wrong-by-turns"
+
+    def otherwise(self, answer: Computed) -> Computed:
+        return Computed(**answer.outputs | {"loss": -answer.outputs["loss"]})
+
+
+class RaisesByTurns(ByTurns):
+    name = "raises-by-turns"
+
+    def otherwise(self, answer: Computed) -> Computed:
+        msg = "not this time"
+        raise RuntimeError(msg)
+
+
+class OnMetal(Right):
+    """Has one device, of a kind that no adapter of ours has."""
+
+    name = "on-metal"
+    devices = frozenset({"mps"})
+
+    def device_problem(self, device: str) -> str | None:
+        index = int(device.partition(":")[2] or 0)
+        if index > 1:
+            msg = "lost"
+            raise RuntimeError(msg)
+        return (
+            f"there is one Metal device, no {device}" if index else super().device_problem(device)
+        )
+
+
+def first_input(question: Question) -> float:
+    return float(next(iter(question.inputs.values())).flat[0])
+
+
+RUINED: list[str] = []
+"""The devices of this process that nothing runs on any more."""
+
+
+class Poisoned(Right):
+    """A question whose first input is 13 ruins its device; every later one there fails as well."""
+
+    name = "poisoned"
+
+    def evaluate(self, question: Question) -> Computed:
+        if first_input(question) == 13:
+            RUINED.append(question.device)
+        if question.device in RUINED:
+            msg = "device-side assert triggered"
+            raise RuntimeError(msg)
+        return super().evaluate(question)
+
+    def is_ruined(self, device: str) -> bool:
+        return device in RUINED
+
+
+class Forewarned(Poisoned):
+    """Likewise, and it says beforehand which question that is."""
+
+    name = "forewarned"
+
+    def may_ruin(self, question: Question) -> bool:
+        return first_input(question) == 13
+
+
+def mark(pid: int) -> None:
+    """Tell the test of a process."""
+    (Path(os.environ["MARKS"]) / str(pid)).touch()
+
+
+def hang() -> None:
+    mark(os.getpid())
+    mark(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]).pid)
+    time.sleep(600)
+
+
+def speak_and_abort() -> None:
+    os.write(1, b"\xff\x00garbage" * 100_000)
+    os.write(2, b"Assertion failed.\n" * 1000 + b"what():  CUDA error\n")
+    os.abort()
+
+
+def give_a_sentence() -> None:
+    msg = "A sentence for the user."
+    raise ConformanceError(msg)
+
+
+class Mortal(Right):
+    """Right, but for what a question with one of these ids makes of its process."""
+
+    name = "mortal"
+    deeds: Mapping[str, Callable[[], object]] = {
+        "abort": os.abort,
+        "exit": lambda: os._exit(3),
+        "be_killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
+        "segfault": lambda: ctypes.string_at(0),
+        "hang": hang,
+        "speak_and_abort": speak_and_abort,
+        "close_everything": lambda: os.closerange(3, 1000),
+        "give_a_sentence": give_a_sentence,
+    }
+
+    def may_ruin(self, question: Question) -> bool:
+        return True
+
+    def evaluate(self, question: Question) -> Computed:
+        self.deeds.get(question.id.rpartition("/")[2], lambda: None)()
+        return super().evaluate(question)
+
+
+class TellsItsProcess(Right):
+    name = "tells-its-process"
+
+    def evaluate(self, question: Question) -> Computed:
+        return Computed(loss=np.asarray(os.getpid()))
+
+
+class CannotBeSent(Right):
+    name = "cannot-be-sent"
+
+    def evaluate(self, question: Question) -> Computed:
+        return Computed(loss=np.asarray([lambda: None], object))
 
 
 NOT_AN_ADAPTER = 1

@@ -176,6 +176,14 @@ def test_another_policy_than_the_known_one_is_no_deviation() -> None:
     assert "policies.toml" in reason
 
 
+@pytest.mark.parametrize("fault", ["broken", "crashed", "timed_out"])
+def test_what_is_no_answer_is_left_out(fault: str) -> None:
+    changes = {"status": "failed", "grade": "wrong", "outputs": {}, "reason": "crashed: by itself"}
+    found = propose([made([result("a/x", fault=fault, **changes)])], "mine", [])
+    assert [] == found.entries
+    assert ["no entry excuses what is no answer: crashed: by itself"] == [*found.left_out.values()]
+
+
 def test_a_grade_that_no_entry_can_have_is_left_out() -> None:
     odd = result("a/x", status="failed", outputs={"loss": OutputResult(grade="accurate")})
     found = propose([made([odd], require="faithful")], "mine", [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import ml_dtypes
@@ -9,11 +10,14 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from conformance.adapters import _devices
 from conformance.adapters.base import LossAdapter
 from conformance.model import Computed
 from conformance.operations import OPERATIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from conformance.model import Question
 
 
@@ -70,6 +74,17 @@ class Tensors:
         self.pos_weight = tensors.get("pos_weight")
         self.grad_output = tensors.get("grad_output")
 
+    def given(self) -> dict[str, torch.Tensor]:
+        """The tensors that are given, without their history, by the names of these attributes."""
+        tensors = {name: value for name, value in vars(self).items() if name != "question"}
+        return {name: value.detach() for name, value in tensors.items() if value is not None}
+
+    def replaced(self, tensors: Mapping[str, torch.Tensor]) -> Tensors:
+        """The same with other tensors, as a function has them while it is transformed."""
+        other = copy(self)
+        vars(other).update(tensors)
+        return other
+
     def loss(self, input_: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """The loss of PyTorch's functional form, with the question's weights and reduction."""
         question = self.question
@@ -86,33 +101,46 @@ class Tensors:
             input_, targets, weight=self.weight, reduction=question.reduction, **question.legacy
         )
 
+    def scaled(self, loss: torch.Tensor) -> torch.Tensor:
+        """The loss, multiplied by grad_output where that is given."""
+        return loss if self.grad_output is None else loss * self.grad_output
+
     def objective(self, loss: torch.Tensor) -> torch.Tensor:
         """What is differentiated: the sum of the loss, or of its products with grad_output."""
-        return (loss if self.grad_output is None else loss * self.grad_output).sum()
+        return self.scaled(loss).sum()
 
     def backward(self, loss: torch.Tensor) -> Computed:
         """The answer by a backward pass, and where there is a direction by a second one."""
         objective = self.objective(loss)
         objective.backward(retain_graph=self.direction is not None)  # type: ignore[no-untyped-call]
-        answer = self.answer(loss, self.input)
         if self.direction is None:
-            return answer
+            return self.answer(loss, self.input)
+        gradients = self.input.grad, self.targets.grad
         (slope,) = torch.autograd.grad(objective, self.input, create_graph=True)
         (product,) = torch.autograd.grad(slope, self.input, self.direction)
-        name = OPERATIONS[self.question.operation].hessian_product
-        return Computed(**answer.outputs, **{name: to_array(product)})
+        return self.computed(loss, *gradients, product)
 
     def answer(self, loss: torch.Tensor, input_: torch.Tensor) -> Computed:
         """The answer after the backward pass, the gradient read off ``input_``."""
-        gradients = {"targets": self.targets.grad}
-        gradients[OPERATIONS[self.question.operation].inputs[0]] = input_.grad
-        outputs: dict[str, Any] = {}
-        if "loss" in self.question.outputs:
-            outputs["loss"] = to_array(loss)
-        for name, of in OPERATIONS[self.question.operation].gradients.items():
-            gradient = gradients[of]
-            if name in self.question.outputs and gradient is not None:
-                outputs[name] = to_array(gradient)
+        return self.computed(loss, input_.grad, self.targets.grad)
+
+    def computed(
+        self,
+        loss: torch.Tensor | None,
+        input_grad: torch.Tensor | None = None,
+        targets_grad: torch.Tensor | None = None,
+        product: torch.Tensor | None = None,
+    ) -> Computed:
+        """The answer made of these, as far as they are asked for and are not None."""
+        operation = OPERATIONS[self.question.operation]
+        found = {"loss": loss, operation.hessian_product: product}
+        for name, of in operation.gradients.items():
+            found[name] = targets_grad if of == "targets" else input_grad
+        outputs = {
+            name: to_array(tensor)
+            for name, tensor in found.items()
+            if tensor is not None and name in self.question.outputs
+        }
         return Computed(**outputs)
 
 
@@ -128,19 +156,34 @@ class TorchBased(LossAdapter):
 
     def device_problem(self, device: str) -> str | None:
         """None if PyTorch can use ``device``."""
-        kind, _, index = device.partition(":")
-        if kind not in self.devices:
-            return super().device_problem(device)
-        if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
-            return f"PyTorch {torch.__version__} finds no device {device} on this machine"
-        return None
+        return super().device_problem(device) or _devices.problem(device)
 
     def device_facts(self, device: str) -> str:
-        """The name of the GPU with the versions of CUDA and cuDNN; of the CPU, its capability."""
-        if device == "cpu":
-            return (
-                f"cpu, {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads"
-            )
-        name = torch.cuda.get_device_name(device)
-        cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
-        return f"{name}, CUDA {torch.version.cuda}, cuDNN {cudnn}"
+        """The name of the GPU with its driver and libraries; of the CPU, its capability."""
+        return _devices.facts(device)
+
+    def device_settings(self, device: str) -> dict[str, str]:
+        """Its flags and libraries, as PyTorch tells them."""
+        return _devices.settings(device)
+
+    def may_ruin(self, question: Question) -> bool:
+        """True on CUDA for a loss of probabilities where one, or a target, is not in [0, 1].
+
+        There the kernel asserts it: https://docs.pytorch.org/docs/stable/generated/torch.nn.BCELoss.html
+        """
+        loss = question.job.loss if question.job else question.operation
+        if loss != "bce" or not question.device.startswith("cuda"):
+            return False
+        given = [question.inputs.get(name) for name in ("probabilities", "targets")]
+        with np.errstate(invalid="ignore"):
+            return not all(((a >= 0) & (a <= 1)).all() for a in given if a is not None)
+
+    def is_ruined(self, device: str) -> bool:
+        """Whether CUDA has failed on ``device``, which it then does for all that comes."""
+        if not device.startswith("cuda"):
+            return False
+        try:
+            torch.cuda.synchronize(device)
+        except (AssertionError, RuntimeError):  # The former where PyTorch knows no CUDA.
+            return True
+        return False

@@ -34,9 +34,9 @@ class LossAdapter(ABC):
         options: What it takes beyond two arrays of one dtype, by the names of a case's keys:
             "weight", "pos_weight", "grad_output", "direction", "input_dtypes", "legacy".
         dtypes: The dtypes in which it has them.
-        devices: Kinds of device, "cpu" and perhaps "cuda".
-        loss_dtypes: The dtype in which the loss comes back, and is graded, by the dtype of the
-            question, where it is another one: {"bfloat16": "float32"} under autocast.
+        devices: Kinds of device: "cpu", perhaps "cuda", or any other in lower-case letters.
+        loss_dtypes: The dtype in which the loss is computed, returned and graded, by the dtype of
+            its inputs, where it is another one: {"bfloat16": "float32"} under autocast.
         distributions: The installed distributions whose versions belong in a report.
         jobs: The module that does whole jobs, where there is one: see ``perform``.
 
@@ -116,7 +116,7 @@ class LossAdapter(ABC):
     def device_problem(self, device: str) -> str | None:
         """Why nothing can run on ``device`` here, in a sentence; None if it can."""
         if device.partition(":")[0] not in self.devices:
-            return f"{self.name} does not run on {device}"
+            return no_such_device(self.name, device, self.devices)
         return None
 
     def device_facts(self, device: str) -> str:
@@ -161,6 +161,11 @@ class LossAdapter(ABC):
         sources = (getattr(sys.modules[base.__module__], "__file__", None) for base in cls.__mro__)
         paths = (Path(source).with_suffix(suffix) for source in sources if source)
         return [path for path in dict.fromkeys(paths) if path.exists()]
+
+
+def no_such_device(name: str, device: str, kinds: Iterable[str]) -> str:
+    """The sentence with which the adapter ``name``, which has other kinds, refuses a device."""
+    return f"{name} does not run on {device}: it runs on {' and '.join(sorted(kinds))}"
 
 
 def _processes(question: Question) -> int:
