@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
+import re
 import signal
 import sys
 import threading
@@ -29,10 +29,13 @@ if TYPE_CHECKING:
     from conformance.plan import Group, Item
 
 RESULT = pytest.StashKey[Result]()
+BROKE_OFF = "broke off"
+"""The name of the property that tells why a test's group was not answered in one evaluation."""
 
 LOSS_TRAINERS = ("ignite", "lightning")
 JOB_TRAINERS = (*LOSS_TRAINERS, "fabric", "accelerate")
 RUN_FILE = Path("reports/run.jsonl.gz")
+_TIMES = re.compile("[1-9][0-9]{0,2}|1000")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -52,7 +55,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="DEVICE",
-        help="cpu, cuda or cuda:N; may be repeated (default: cpu, and cuda where present)",
+        help="cpu, cuda, cuda:N, or a kind that an adapter has; may be repeated (default: cpu, and"
+        " cuda where present)",
     )
     group.addoption(
         "--require",
@@ -63,8 +67,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--require-cuda", action="store_true", help="an absent CUDA device is an error")
     group.addoption(
         "--repeat",
-        type=_times,
-        default=1,
+        default="1",
         metavar="N",
         help="ask every question N times, record whether the bits are the same each time, and grade"
         " the worst (default: 1)",
@@ -87,13 +90,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--no-report", action="store_true", help="write the run, not the report")
 
 
-def _times(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 1000:
-        msg = f"{text!r} is no number of times from 1 to 1000"
-        raise argparse.ArgumentTypeError(msg)
-    return int(text)
-
-
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Load the cases and plan the run; what is wrong with them is one sentence each."""
     config = session.config
@@ -108,11 +104,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         plan = make_plan(corpus, options.adapter, options.device, cuda=options.require_cuda)
     except ConformanceError as error:
         _refuse(config, str(error))
+    if not _TIMES.fullmatch(options.repeat):
+        _refuse(config, f"--repeat {options.repeat!r}: give a number from 1 to 1000.")
     if unfilled := [case.id for case in corpus.cases if case.expected is None]:
         more = f" and {len(unfilled) - 3} more" if len(unfilled) > 3 else ""
         msg = f"no expected answer: {', '.join(unfilled[:3])}{more}. Run `bce-conformance fill`."
         _refuse(config, msg, of_cases=True)
-    bench = Bench(plan, Grade[options.require], options.repeat)
+    bench = Bench(plan, Grade[options.require], int(options.repeat))
     config.stash[BENCH] = bench
     if not hasattr(config, "workerinput"):
         names = ("adapter", "device", "require", "repeat", "cases", "keyword")
@@ -153,10 +151,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     plan = config.stash[BENCH].plan
     cases = {item.case.id for item in plan.items}
     lines = [f"bce-conformance: {len(cases)} cases, {len(plan.items)} questions"]
-    return lines + [
-        f"not run: {record.adapter} on {record.device}, {record.items} questions: {record.reason}"
-        for record in plan.not_run
-    ]
+    return lines + plan.absences()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -206,6 +201,8 @@ def result(item: Item, bench: Bench, request: pytest.FixtureRequest) -> Result:
     """The result of one question; it goes into the run."""
     found = bench.results(item.group)[item.case.id]
     request.node.stash[RESULT] = found
+    if (reason := bench.broke_off(item.group)) is not None:
+        request.node.user_properties.append((BROKE_OFF, f"{item.group} broke off: {reason}"))
     return found
 
 
@@ -285,6 +282,8 @@ class _Recording:
         found = getattr(report, "conformance", None)
         if found is not None:
             self._recorder.add(msgspec.convert(found, Result))
+            told = [text for name, text in report.user_properties if name == BROKE_OFF]
+            self._recorder.notes += [text for text in told if text not in self._recorder.notes]
         elif report.failed and ("::test_loss" in report.nodeid or "::test_job[" in report.nodeid):
             self._lost += 1
         skipped = report.skipped and not hasattr(report, "wasxfail")
@@ -304,6 +303,7 @@ class _Recording:
             run=run,
             report=None if run is None or options.no_report else recorder.report(run),
             results=recorder.results,
+            repeated=int(options.repeat),
             table=recorder.table(),
             deviations=recorder.deviations(),
             stale=recorder.stale() if complete and run else [],

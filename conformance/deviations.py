@@ -139,7 +139,7 @@ class Ledger:
             offered = [found[key] for key in covered if _offered(found[key], entry)]
             if covered and not offered:
                 continue
-            if not any(entry.explains(result) for result in offered):
+            if not any(_bears_out(result, entry) for result in offered):
                 problem = "no longer deviates" if covered else "matches nothing"
                 cases = one_line(entry.cases)
                 problems.append(f"{path}: the entry for {cases} {problem}. Remove it.")
@@ -150,6 +150,14 @@ def _offered(result: Result, entry: Deviation) -> bool:
     """Whether an adapter that gave this result could have deviated as the entry says."""
     kept = not entry.outputs or not set(entry.outputs) <= set(result.declined)
     return result.status != "not_run" and kept
+
+
+def _bears_out(result: Result, entry: Deviation) -> bool:
+    """Whether a result, explained or not, is as the entry says."""
+    if result.status == "deviates" and not result.outputs:
+        # What was raised, or not, has given way to the reasons of the entries that explain it.
+        return not entry.outputs and entry.reason in (result.reason or "")
+    return bool(entry.explains(result))
 
 
 def load_ledger(paths: Iterable[Path], versions: Mapping[str, str]) -> Ledger:

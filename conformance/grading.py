@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from itertools import groupby
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,13 +66,13 @@ class Grader:
 
     Args:
         dtype: Of the questions.
-        loss_dtype: In which the loss is returned, and graded, where that is another; not of
-            questions whose inputs differ in dtype, where a policy says it, nor of jobs.
+        loss_dtypes: Those of the adapter: in which dtype a loss, and not a job, is computed and
+            returned, by the dtype of its inputs, where that is another.
     """
 
-    def __init__(self, dtype: str, loss_dtype: str | None = None) -> None:
+    def __init__(self, dtype: str, loss_dtypes: Mapping[str, str] = MappingProxyType({})) -> None:
         self.dtype = dtype
-        self.loss_dtype = loss_dtype
+        self.loss_dtypes = loss_dtypes
         self._references: dict[tuple[str, ...], Mapping[str, Sequence[_Reference]]] = {}
 
     def grade(self, pairs: Sequence[tuple[Case, Answer]]) -> list[Verdict]:
@@ -145,24 +146,22 @@ class Grader:
             for output in case.outputs:
                 if (truth := alternative.outputs.get(output)) is None:
                     continue
-                dtype = self._dtype(case, output)
-                format_ = precision_of(case, dtype, alternative.policy)
+                returned = self.loss_dtypes if output == "loss" and case.job is None else {}
+                format_ = precision_of(case, self.dtype, alternative.policy, returned)
                 if format_ not in bounds:
                     bounds[format_] = _bounds(case, format_, alternative.policy)
                 bound = bounds[format_][output]
                 reals = Reals.prepare(map(parse, truth.values), format_)
-                dtypes = dtypes_of_output(case, output, alternative.policy, dtype)
+                dtypes = tuple(
+                    returned.get(dtype, dtype)
+                    for dtype in dtypes_of_output(case, output, alternative.policy, self.dtype)
+                )
                 references[output].append(
                     _Reference(
                         alternative.policy, dtypes, truth, reals, bound.accurate, bound.coarse
                     )
                 )
         return references
-
-    def _dtype(self, case: Case, output: str) -> str:
-        """The dtype of the question, or that in which the adapter returns the loss."""
-        own = output == "loss" and case.job is None and not case.input_dtypes
-        return self.loss_dtype or self.dtype if own else self.dtype
 
     def _grade_slots(self, slots: Sequence[_Slot]) -> Iterator[OutputResult]:
         for _, part in groupby(slots, key=lambda slot: slot.reference.reals.format):

@@ -65,9 +65,10 @@ class Merge:
         taken: Every run of every input, in the order given.
         sections: The different ones, by their start. Their order does not depend on that of the
             inputs.
-        irreproducible: Answers that differ although machine, device and versions are the same.
-        elsewhere: Number of answers that differ between machines, devices of one kind, or builds
-            of one version.
+        irreproducible: Answers that differ although machine, device and versions are the same, in
+            two runs or in one that repeats.
+        elsewhere: Number of answers that differ between machines, devices of one kind,
+            settings, or builds of one version.
     """
 
     taken: Sequence[Taken]
@@ -140,7 +141,7 @@ def find_varying(runs: Sequence[Run]) -> tuple[list[Varying], int]:
     found = []
     elsewhere = 0
     for (case, adapter, version, device, dtype, _), given in sorted(answers.items()):
-        if len(given) == 1 or (difference := comparer.difference(given)) is None:
+        if (difference := comparer.difference(given)) is None:
             continue
         if difference.reproducible:
             elsewhere += 1

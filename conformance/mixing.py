@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from conformance.layouts import lay_out
 from conformance.operations import OPERATIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from conformance.model import Array, Case
 
 
@@ -34,16 +37,24 @@ def input_array(case: Case, name: str, dtype: str) -> np.ndarray[Any, Any]:
     return lay_out(values, case.layout[name]) if name in case.layout else values
 
 
-def precision_of(case: Case, dtype: str, policy: str | None) -> Format:
+def precision_of(
+    case: Case, dtype: str, policy: str | None, taken: Mapping[str, str] = MappingProxyType({})
+) -> Format:
     """The least precise of the question's float formats: no more can be asked of an answer.
 
     Of a job it is the format in which its numbers are kept under ``policy``.
+
+    Args:
+        case: The case.
+        dtype: In which the question is asked.
+        policy: The one that is followed.
+        taken: The dtype in which an input is computed with, by its own, where it is another.
     """
     if case.job is not None:
         return FORMATS[convention_of(policy).stored_in or dtype]
     names = (dtype_of_input(case, name, dtype) for name in case.inputs)
-    formats = [FORMATS[name] for name in names if name in FORMATS] or [FORMATS[dtype]]
-    return min(formats, key=lambda format_: format_.precision)
+    formats = [FORMATS[taken.get(name, name)] for name in names if name in FORMATS]
+    return min(formats or [FORMATS[dtype]], key=lambda format_: format_.precision)
 
 
 def dtypes_of_output(case: Case, output: str, policy: str | None, dtype: str) -> tuple[str, ...]:

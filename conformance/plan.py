@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import ctypes
+import re
 import sys
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from conformance import adapters
-from conformance.errors import ConformanceError
+from conformance.adapters.base import attempt, no_such_device
+from conformance.errors import ConformanceError, one_line
 from conformance.results import NotRun
+from conformance.wording import count_of, some_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from conformance.corpus import Corpus
     from conformance.model import Case
+
+_DEVICE = re.compile(r"[a-z]+(:(0|[1-9][0-9]{0,8}))?")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -61,6 +67,17 @@ class Plan:
         """Every group, in order."""
         return tuple(dict.fromkeys(item.group for item in self.items))
 
+    def absences(self) -> list[str]:
+        """What is not run, a line for each device and reason."""
+        joined: dict[tuple[str, str], list[NotRun]] = {}
+        for record in self.not_run:
+            joined.setdefault((record.device, record.reason), []).append(record)
+        return [
+            f"not run: {some_of([record.adapter for record in records])} on {device}, "
+            f"{count_of(sum(record.items for record in records), 'question')}: {reason}"
+            for (device, reason), records in joined.items()
+        ]
+
 
 def make_plan(
     corpus: Corpus, names: Sequence[str] = (), devices: Sequence[str] = (), *, cuda: bool = False
@@ -88,15 +105,21 @@ def make_plan(
             msg = f"two adapters have the name {name!r}: {targets[name]}, {target}. Rename one."
             raise ConformanceError(msg)
         targets[name] = target
-        for device in wanted or ["cpu", "cuda"]:
-            if not wanted and not _offers(target, device):
-                continue
+    for device in wanted:
+        _require_offer(device, targets)
+    for name, target in targets.items():
+        for device in wanted or _defaults(name, target):
             problem = adapters.missing(target)
             if problem and names:
                 raise adapters.MissingFrameworkError(problem)
-            if not problem and device != "cpu":
+            if not problem and not _offers(target, device):
+                problem = no_such_device(name, device, _kinds(target))
+                if device in devices and names:
+                    msg = f"{problem}. Leave out the device, or ask an adapter that has it."
+                    raise ConformanceError(msg)
+            elif not problem:
                 problem = _device_problem(target, device)
-                if problem and wanted and (names or _offers(target, device)):
+                if problem and wanted:
                     msg = f"{problem}. Leave out the device, or run where there is one."
                     raise ConformanceError(msg)
             planned = list(_items(corpus, name, device))
@@ -109,16 +132,63 @@ def make_plan(
     return Plan(tuple(items), tuple(not_run), targets)
 
 
+def require_device(device: str) -> None:
+    """Refuse what names no device at all; whether anybody has it is another question.
+
+    Raises:
+        ConformanceError: If it is neither "kind" nor "kind:N", or numbers the one CPU.
+    """
+    if not _DEVICE.fullmatch(device) or device.startswith("cpu:"):
+        msg = (
+            f"unknown device {one_line(repr(device))}. "
+            "Give cpu, cuda, cuda:N, or a kind that an adapter has."
+        )
+        raise ConformanceError(msg)
+
+
 def _devices(devices: Sequence[str], *, cuda: bool) -> list[str]:
     """The devices asked for; none means the defaults."""
     for device in devices:
-        kind, _, index = device.partition(":")
-        if kind not in ("cpu", "cuda") or (index and not (kind == "cuda" and index.isdigit())):
-            msg = f"unknown device {device!r}. Give cpu, cuda or cuda:N."
-            raise ConformanceError(msg)
+        require_device(device)
     if not cuda:
         return list(dict.fromkeys(devices))
     return list(dict.fromkeys([*(devices or ["cpu"]), "cuda"]))
+
+
+def _require_offer(device: str, targets: Mapping[str, str]) -> None:
+    """Refuse a device of which none of the adapters has the kind.
+
+    Raises:
+        ConformanceError: With what they have.
+    """
+    if any(_offers(target, device) for target in targets.values()):
+        return
+    if len(targets) == 1:
+        ((name, target),) = targets.items()
+        problem = no_such_device(name, device, _kinds(target))
+    else:
+        kinds = sorted(set().union(*map(_kinds, targets.values())))
+        problem = f"no adapter of this run has a device {device}: they run on {' and '.join(kinds)}"
+    msg = f"{problem}. Leave out the device, or ask an adapter that has it."
+    raise ConformanceError(msg)
+
+
+def _defaults(name: str, target: str) -> list[str]:
+    """The devices on which an adapter runs unless others are asked for.
+
+    Raises:
+        ConformanceError: If it has neither.
+    """
+    found = [device for device in ("cpu", "cuda") if _offers(target, device)]
+    if not found:
+        kinds = sorted(_kinds(target))
+        msg = (
+            f"{name} runs on {' and '.join(kinds)} only. Ask for it: --device {kinds[0]}."
+            if kinds
+            else f"{name} declares no device. Give its class some."
+        )
+        raise ConformanceError(msg)
+    return found
 
 
 def _items(corpus: Corpus, name: str, device: str) -> Iterator[Item]:
@@ -133,22 +203,28 @@ def _items(corpus: Corpus, name: str, device: str) -> Iterator[Item]:
                     yield Item(case, group)
 
 
-def _offers(name: str, device: str) -> bool:
-    """Tell whether an adapter has this kind of device, importing only third parties' adapters."""
-    kind = device.partition(":")[0]
-    listing = adapters.find(name)
-    if listing.devices is not None:
-        return kind in listing.devices
-    return kind in adapters.load(name).devices
+def _kinds(target: str) -> Collection[str]:
+    """The kinds of device of an adapter, importing only third parties' adapters."""
+    listing = adapters.find(target)
+    return adapters.load(target).devices if listing.devices is None else listing.devices
 
 
-def _device_problem(name: str, device: str) -> str | None:
-    if not _offers(name, device):
-        return f"{name} does not run on {device}"
+def _offers(target: str, device: str) -> bool:
+    return device.partition(":")[0] in _kinds(target)
+
+
+def _device_problem(target: str, device: str) -> str | None:
+    """Why an adapter cannot run on a device of a kind that it has; or None."""
+    if device == "cpu":
+        return None
     # A machine without a driver needs no framework to say so.
-    if not _has_cuda_driver():
+    if device.partition(":")[0] == "cuda" and not _has_cuda_driver():
         return "no NVIDIA driver on this machine, so no CUDA device"
-    return adapters.load(name).device_problem(device)
+    adapter = adapters.load(target)
+    problem = attempt(partial(adapter.device_problem, device))
+    if problem is None or isinstance(problem, str):
+        return problem
+    return f"{adapter.name} cannot tell whether it runs on {device}: {problem}"
 
 
 def _has_cuda_driver() -> bool:

@@ -16,6 +16,7 @@ from conformance.model import Grade
 from conformance.records import RUN_FORMAT, read_run, read_runs
 from conformance.report import write_report
 from conformance.results import Header, NotRun, Result
+from conformance.wording import some_of
 from conformance.writing import RunWriter
 
 if TYPE_CHECKING:
@@ -121,14 +122,20 @@ class Recorder:
         """Answers by adapter and grade, a line each."""
         grades = [grade.name for grade in Grade]
         titles = [*grades, "deviates", "not run"]
-        lines = [f"{'':12}" + "".join(f"{title:>10}" for title in titles)]
+        rows: list[list[object]] = [["", *titles]]
         for name in dict.fromkeys(result.adapter for result in self.results):
             mine = [result for result in self.results if result.adapter == name]
             count = Counter(result.grade for result in mine if result.status != "deviates")
             deviates = sum(result.status == "deviates" for result in mine)
-            row = [*(count[grade] for grade in grades), deviates, count[None]]
-            lines.append(f"{name:12}" + "".join(f"{number:>10}" for number in row))
-        return lines
+            rows.append([name, *(count[grade] for grade in grades), deviates, count[None]])
+        widths = [max(len(str(cell)) for cell in column) for column in zip(*rows, strict=True)]
+        return [
+            f"{row[0]:{widths[0]}}"
+            + "".join(
+                f"{cell!s:>{width + 2}}" for cell, width in zip(row[1:], widths[1:], strict=True)
+            )
+            for row in rows
+        ]
 
     def deviations(self) -> list[str]:
         """Known deviations by reason, a line each, with the number of their results."""
@@ -143,7 +150,7 @@ class Recorder:
         lines = []
         for reason, names in adapters.items():
             count = sum(known[name, reason] for name in names)
-            lines.append(f"deviates: {count} by {', '.join(names)}: {reason}")
+            lines.append(f"deviates: {count} by {some_of(names)}: {reason}")
         return lines
 
     def _unselected(self) -> list[NotRun]:

@@ -1,4 +1,4 @@
-"""Tells whether the answers that runs give to one question are the same bits."""
+"""Tells whether the answers to one question are the same bits, in one run or in several."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Difference(NamedTuple):
 
     Attributes:
         outputs: The names of the outputs that differ, sorted, or RAISED.
-        reproducible: False where machine, device and build are the same, so that nothing but chance
-            is left to explain it.
+        reproducible: False where machine, device, its settings and build are the same, so that
+            nothing but chance is left to explain it.
     """
 
     outputs: tuple[str, ...]
@@ -31,9 +31,10 @@ class Difference(NamedTuple):
 class Comparer:
     """Compares answers to one question, each from one of some runs.
 
-    An error is the same answer as another error; what was not run is no answer; an output that only
-    one of two answers has is not compared. Nor are answers of different versions: those of every
-    distribution that both headers name have to be equal, but for a local part such as "+cpu".
+    An answer that varied when its run asked for it again differs from itself. An error is the same
+    answer as another error; what was not run is no answer; an output that only one of two answers
+    has is not compared. Nor are answers of different versions: those of every distribution that
+    both headers name have to be equal, but for a local part such as "+cpu".
     """
 
     def __init__(self, runs: Sequence[Run]) -> None:
@@ -42,15 +43,16 @@ class Comparer:
     def difference(self, answers: Iterable[tuple[int, Result]]) -> Difference | None:
         """How the answers differ, each given with the index of its run; None if they do not."""
         seen: dict[str, dict[int, set[Hashable]]] = {}
+        by_chance: set[str] = set()
         device = ""
         for index, result in answers:
             if result.status == "not_run":
                 continue
             device = result.device
+            by_chance.update(result.varied)
             bits = {name: output_bits(output) for name, output in result.outputs.items()}
             for name, value in (*bits.items(), (RAISED, not bits)):
                 seen.setdefault(name, {}).setdefault(index, set()).add(value)
-        by_chance: set[str] = set()
         elsewhere: set[str] = set()
         for name, by_run in seen.items():
             if len(set().union(*by_run.values())) == 1:
@@ -70,7 +72,7 @@ def output_bits(output: OutputResult) -> Hashable:
 
 
 def _kinship(one: Run, other: Run, device: str) -> bool | None:
-    """True if the same bits are due, False if another machine may explain others.
+    """True if the same bits are due, False if another machine or setting may explain others.
 
     None where the versions differ, so that nothing is to be expected.
     """
@@ -84,4 +86,8 @@ def _kinship(one: Run, other: Run, device: str) -> bool | None:
     # Where no adapter of a run can tell more of a device, its name is the device itself.
     same_device = len(names) == 1 or device in names
     same_build = all(mine == theirs for mine, theirs in versions)
-    return same_device and same_build and one.header.machine == other.header.machine
+    mine, theirs = (run.header.settings.get(device, {}) for run in (one, other))
+    # Likewise, what only one of them can tell explains nothing.
+    same_settings = all(mine[name] == theirs[name] for name in mine.keys() & theirs.keys())
+    same_machine = one.header.machine == other.header.machine
+    return same_device and same_settings and same_build and same_machine

@@ -167,8 +167,10 @@ def test_invalid_cases_exit_with_4(folder: Path, text: str | None, sentence: str
     ("arguments", "sentence"),
     [
         (["--adapter", "tensorfow"], "unknown adapter 'tensorfow'. Known are"),
-        (["--device", "tpu"], "unknown device 'tpu'. Give cpu, cuda or cuda:N."),
-        (["--device", "cuda"], "numpy does not run on cuda. Leave out the device"),
+        (["--device", "tpu"], "numpy does not run on tpu: it runs on cpu. Leave out the device"),
+        (["--require-cuda"], "numpy does not run on cuda: it runs on cpu. Leave out the device"),
+        (["--device", "cpu:1"], "unknown device 'cpu:1'. Give cpu, cuda, cuda:N, or a kind that"),
+        (["--device", "cuda"], "numpy does not run on cuda: it runs on cpu. Leave out the device"),
         (["--require", "perfect"], "invalid choice: 'perfect'"),
         (["--run-file", "."], ": is a folder. Name a file."),
         (["--run-file", "theme.yaml"], "theme.yaml: exists, and is no run file. Name another"),
@@ -242,6 +244,8 @@ def test_json_is_all_that_is_on_standard_output(folder: Path) -> None:
         ],
         "failed": 0,
         "failures": [],
+        "repeated": 1,
+        "varied": [],
         "stale": [],
         "problems": [],
     } == found

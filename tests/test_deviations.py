@@ -6,6 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from conformance.deviations import Ledger, load_ledger
 from conformance.errors import ConformanceError
@@ -107,6 +108,15 @@ def test_an_error_that_is_missing_or_undue_has_an_entry_without_outputs(tmp_path
     book = ledger(tmp_path, ENTRY.replace('outputs = ["probabilities_grad"]', ""))
     assert "deviates" == status(book, result(outputs={}, raised="RuntimeError: undue"))
     assert "failed" == status(book, result())
+
+
+@pytest.mark.parametrize("fault", ["broken", "crashed", "timed_out"])
+def test_what_is_no_answer_is_never_excused(tmp_path: Path, fault: str) -> None:
+    book = ledger(tmp_path, ENTRY.replace('outputs = ["probabilities_grad"]', ""))
+    crashed = result(outputs={}, reason="crashed: the process ended by signal 6 (SIGABRT)")
+    assert "deviates" == status(book, crashed)
+    assert "failed" == status(book, replace(crashed, fault=fault))
+    assert "failed" == status(ledger(tmp_path), result(fault=fault))
 
 
 def test_an_entry_for_other_versions_does_not_hold(tmp_path: Path) -> None:
@@ -239,6 +249,27 @@ def test_another_error_than_the_known_one_is_not_excused(tmp_path: Path) -> None
     book = ledger(tmp_path, text)
     for reason, wanted in (("raised TypeError: no", "deviates"), ("raised OSError: no", "failed")):
         assert wanted == status(book, result(outputs={}, reason=reason))
+    found = book.explain(result(outputs={}, reason="raised TypeError: no"), Grade.coarse)
+    key = (found.case, found.device, found.dtype)
+    assert [] == book.stale([key], [found])
+    (problem,) = book.stale([key], [result(outputs={}, reason="raised OSError: no")])
+    assert "no longer deviates" in problem
+
+
+def test_what_an_adapter_declines_makes_no_entry_stale(tmp_path: Path) -> None:
+    declined = result(status="not_run", grade=None, outputs={}, reason="x does not offer bce")
+    assert [] == ledger(tmp_path).stale(
+        [(declined.case, declined.device, declined.dtype)], [declined]
+    )
+    only_loss = result(
+        status="passed",
+        grade="exact",
+        outputs={"loss": OutputResult(grade="exact")},
+        declined=["probabilities_grad"],
+    )
+    assert [] == ledger(tmp_path).stale(
+        [(only_loss.case, only_loss.device, only_loss.dtype)], [only_loss]
+    )
 
 
 def test_each_pattern_of_a_list_is_judged_by_itself(tmp_path: Path) -> None:

@@ -30,8 +30,10 @@ def test_a_broken_adapter_fails_without_a_traceback(folder: Path, adapter: str) 
     [
         (["--adapter", "tensorfow"], "unknown adapter 'tensorfow'. Known are"),
         (["--adapter", "fakes:Absent"], "has no attribute 'Absent'. Check the module"),
-        (["--device", "tpu"], "unknown device 'tpu'. Give cpu, cuda or cuda:N."),
-        (["--device", "cuda"], "numpy does not run on cuda. Leave out the device"),
+        (["--device", "tpu"], "numpy does not run on tpu: it runs on cpu. Leave out the device"),
+        (["--require-cuda"], "numpy does not run on cuda: it runs on cpu. Leave out the device"),
+        (["--device", "cpu:1"], "unknown device 'cpu:1'. Give cpu, cuda, cuda:N, or a kind that"),
+        (["--device", "cuda"], "numpy does not run on cuda: it runs on cpu. Leave out the device"),
         (["--require", "perfect"], "invalid choice: 'perfect'"),
         (["--cases", "absent.yaml"], "absent.yaml: No such file or directory"),
     ],

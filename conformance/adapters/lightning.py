@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytorch_lightning import LightningModule, Trainer
 
+from conformance.adapters import _devices
 from conformance.adapters._trainer import Holder, Steps, TrainerBased
 from conformance.adapters.jobs import lightning as lightning_jobs
 
@@ -72,12 +73,11 @@ class _Module(LightningModule):
         return self.model.optimizer
 
 
+@_devices.current_kept()
 def _fit(questions: Sequence[Question], *, keep_going: bool) -> Steps:
     steps = Steps(keep_going=keep_going)
-    kind, _, index = questions[0].device.partition(":")
     trainer = Trainer(
-        accelerator="gpu" if kind == "cuda" else kind,
-        devices=[int(index or 0)] if kind == "cuda" else 1,
+        **_devices.for_lightning(questions[0].device),
         max_epochs=1,
         logger=False,
         enable_checkpointing=False,

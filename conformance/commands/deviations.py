@@ -92,7 +92,7 @@ def _proposals(runs: Sequence[Run], wanted: str | None) -> list[Proposal]:
     failed = {result.adapter for run in runs for result in run.results if result.status == "failed"}
     if wanted is None:
         return [
-            propose(runs, name, () if ":" in name else _distributions(name)[1])
+            propose(runs, name, _distributions(name)[1] if _may_be_looked_up(name) else ())
             for name in found
             if name in failed
         ]
@@ -104,12 +104,15 @@ def _proposals(runs: Sequence[Run], wanted: str | None) -> list[Proposal]:
     return [propose(runs, name, distributions)] if name in failed else []
 
 
-def _distributions(wanted: str) -> tuple[str, Sequence[str]]:
-    """An adapter's own name, and the distributions whose versions it tells; none if it is absent.
+def _may_be_looked_up(name: str) -> bool:
+    """Whether a name out of a run file is no module's: a file must not choose what is imported."""
+    from conformance import adapters  # noqa: PLC0415
 
-    A name out of a run file is looked up among the adapters installed, and never as a module: a
-    file must not choose what is imported.
-    """
+    return ":" not in name or name in adapters.OURS
+
+
+def _distributions(wanted: str) -> tuple[str, Sequence[str]]:
+    """An adapter's own name, and the distributions whose versions it tells; none if absent."""
     from conformance import adapters  # noqa: PLC0415
     from conformance.adapters.base import attempt  # noqa: PLC0415
 
@@ -129,9 +132,11 @@ def _distributions(wanted: str) -> tuple[str, Sequence[str]]:
 
 def _write(folder: Path, proposals: Iterable[Proposal]) -> dict[str, Path]:
     """Write a file for each adapter; none of them if one exists."""
-    files = {each.adapter: folder / f"{each.adapter}.deviations.toml" for each in proposals}
+    # Not every system has files with a colon in their name.
+    stems = {each.adapter: each.adapter.replace(":", "-") for each in proposals}
+    files = {name: folder / f"{stem}.deviations.toml" for name, stem in stems.items()}
     for name, path in files.items():
-        if not _FILE_NAME.fullmatch(name):
+        if not _FILE_NAME.fullmatch(stems[name]):
             msg = f"{one_line(name)}: an adapter's name that no file can have. Leave out --output."
             raise ConformanceError(msg)
         if path.exists():

@@ -35,8 +35,9 @@ def add(commands: Commands) -> None:
         help="put runs into one file",
         description="Put runs, of one machine or several, into one run file that keeps each of them"
         " whole. Says which results are stale (their case has changed or is gone; they are kept),"
-        " and which answers are not the same bits in two runs. Exits with 1 if such answers come"
-        " from one machine, device and version: then something is not deterministic.",
+        " and which answers are not the same bits in two runs, or in one that repeats. Exits with 1"
+        " if such answers come from one machine, device and version: then something is not"
+        " deterministic.",
         epilog="With --format json the answer has the keys output, runs, results, stale, inputs (of"
         " each run: path, started, results, not_run, complete, stale, same_as), irreproducible"
         " (case, adapter, version, device, dtype, outputs), differ_between_machines.",
@@ -112,7 +113,7 @@ def _as_text(merge: Merge, output: Path) -> list[str]:
     if stale:
         lines.append(f"stale: {stale:,} results, kept: their case has changed or is gone")
     if merge.elsewhere:
-        between = "other bits on another machine, device or build of one version"
+        between = "other bits on another machine, device, setting or build of one version"
         lines.append(f"differ between machines: {count_of(merge.elsewhere, 'answer')}, {between}")
     if varying := merge.irreproducible:
         same = "other bits on the same machine, device and version"

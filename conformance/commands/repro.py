@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from typing import TYPE_CHECKING, get_args
 
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from conformance.adapters.base import LossAdapter
     from conformance.commands._common import Commands
     from conformance.model import Case
-
-_DEVICE = re.compile(r"cpu|cuda(:[0-9]+)?")
 
 
 def add(commands: Commands) -> None:
@@ -48,15 +45,23 @@ def add(commands: Commands) -> None:
         help="one that the case is asked in (default: float32, or else its first)",
     )
     parser.add_argument(
-        "--device", default="cpu", metavar="DEVICE", help="cpu (the default), cuda or cuda:N"
+        "--device",
+        default="cpu",
+        metavar="DEVICE",
+        help="cpu (the default), cuda, cuda:N, or a kind that the adapter has",
     )
     add_cases(parser)
     parser.set_defaults(run=_run, parser=parser)
 
 
 def _run(options: argparse.Namespace) -> int:
-    if not _DEVICE.fullmatch(options.device):
-        refuse(options, f"unknown device {options.device!r}; give cpu, cuda or cuda:N")
+    from conformance.errors import ConformanceError  # noqa: PLC0415
+    from conformance.plan import require_device  # noqa: PLC0415
+
+    try:
+        require_device(options.device)
+    except ConformanceError as error:
+        refuse(options, str(error).rstrip("."))
     case, _ = find_case(options)
     dtype = options.dtype or ("float32" if "float32" in case.dtypes else case.dtypes[0])
     if dtype not in case.dtypes:
@@ -111,9 +116,12 @@ def _plain_script(case: Case, name: str, dtype: str, device: str) -> str | None:
         trainer_snippet,
         trainer_truth,
     )
+    from conformance.report.way_scripts import way_script  # noqa: PLC0415
 
     if case.job is None and name == "torch":
         return torch_snippet(case, dtype, device)
+    if case.job is None and (script := way_script(case, name, dtype, device)):
+        return script
     if device != "cpu":
         return None
     if case.job is None:
@@ -126,12 +134,12 @@ def _check_offered(
     case: Case, adapter: LossAdapter, dtype: str, options: argparse.Namespace
 ) -> None:
     """Refuse what the adapter declines, in its own words."""
-    from conformance.adapters.base import attempt  # noqa: PLC0415
+    from conformance.adapters.base import attempt, no_such_device  # noqa: PLC0415
     from conformance.asking import question_of  # noqa: PLC0415
     from conformance.model import Declined  # noqa: PLC0415
 
     if options.device.partition(":")[0] not in adapter.devices:
-        refuse(options, f"{adapter.name} does not run on {options.device}")
+        refuse(options, no_such_device(adapter.name, options.device, adapter.devices))
     if not _offered(case, adapter):
         refuse(options, f"{adapter.name} offers none of the outputs that {case.id} asks for")
     answer = attempt(lambda: adapter.decline(question_of(case, options.device, dtype)))

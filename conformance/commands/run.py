@@ -58,7 +58,8 @@ def add(commands: Commands) -> None:
         " you are in. What follows -- goes to pytest; -v shows what pytest says of it.",
         epilog="With --format json the answer has the keys exit, meaning, complete, run, report,"
         " subjects (adapter, device, asked, passed, deviates, failed, not_run), failed, failures"
-        " (the first 20), stale, problems.",
+        " (the first 20), repeated, varied (case, adapter, device, dtype, outputs), stale,"
+        " problems.",
     )
     parser.add_argument(
         "--adapter",
@@ -74,7 +75,8 @@ def add(commands: Commands) -> None:
         action="append",
         default=[],
         metavar="DEVICE",
-        help="cpu, cuda or cuda:N; may be repeated (default: cpu, and cuda where present)",
+        help="cpu, cuda, cuda:N, or a kind that an adapter has; may be repeated (default: cpu, and"
+        " cuda where present)",
     )
     parser.add_argument(
         "--require",
@@ -169,7 +171,7 @@ def _pytest(options: argparse.Namespace, progress: Progress) -> tuple[int, str]:
         "--run-file": options.run_file,
         "--repeat": options.repeat,
     }.items():
-        arguments += [f"{option}={value}"] if value else []
+        arguments += [] if value is None else [f"{option}={value}"]
     for option, value in {"-k": options.keyword, "-n": options.processes}.items():
         arguments += [option, value] if value else []
     # These, too, are settings of somebody else's tests.
@@ -231,11 +233,7 @@ def _lines(progress: Progress, code: int, ending: Ending) -> list[str]:
     lines = [f"failed: {sentence}" for sentence in progress.failures]
     if more := progress.failed - len(progress.failures):
         lines.append(f"failed: and {more:,} more, all of them in the report")
-    lines += ending.lines()
-    lines += [
-        f"not run: {record.adapter} on {record.device}, {record.items:,} questions: {record.reason}"
-        for record in _plan(progress).not_run
-    ]
+    lines += [*ending.lines(), *_plan(progress).absences()]
     subjects = _subjects(progress, ending)
     total = {key: sum(subject[key] for subject in subjects) for key in ("asked", *_STATUSES)}
     said = [f"{total['passed']:,} of {total['asked']:,} right"]
@@ -266,6 +264,17 @@ def _answer(progress: Progress, code: int, ending: Ending | None) -> dict[str, A
         "subjects": _subjects(progress, ending) if ending else [],
         "failed": progress.failed,
         "failures": progress.failures,
+        "repeated": ending.repeated if ending else 1,
+        "varied": [
+            {
+                "case": result.case,
+                "adapter": result.adapter,
+                "device": result.device,
+                "dtype": result.dtype,
+                "outputs": list(result.varied),
+            }
+            for result in (ending.varied if ending else [])
+        ],
         "stale": list(ending.stale) if ending else [],
         "problems": list(ending.problems) if ending else [],
     }

@@ -61,6 +61,11 @@ def compare_runs(runs: Sequence[Run], stale: Sequence[int]) -> list[Fact]:
                 **_facts("version", header.versions),
                 **_facts("machine", header.machine),
                 **_facts("device", header.devices),
+                **{
+                    key: value
+                    for device, known in sorted(header.settings.items())
+                    for key, value in _facts(f"settings of {device}", known).items()
+                },
                 **_facts("option", header.options),
             }
         )
@@ -90,6 +95,7 @@ def compare_places(
         columns.append(
             {
                 ("device", "name"): header.devices.get(device, "not told"),
+                **_facts("setting", header.settings.get(device, {})),
                 **_facts("machine", header.machine),
                 **_facts("version", header.versions),
             }

@@ -7,9 +7,11 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from conformance.errors import one_line
-from conformance.report.counts import GRADES, count
+from conformance.report.counts import GRADES, count, rows_of
 from conformance.report.failures import failures
+from conformance.report.names import Names
 from conformance.report.summary import sentences
+from conformance.report.unanswered import together
 from conformance.wording import count_of
 
 if TYPE_CHECKING:
@@ -58,9 +60,10 @@ def render(evidence: Evidence, runs: Sequence[Run]) -> str:
     lines += [f"- {note}" for note in _notes(evidence, runs)]
     if evidence.subjects:
         titles = ["adapter", "device", "asked", "right", "known deviations", "failed", "not run"]
+        found = rows_of(evidence, counts)
         rows = (
             [
-                code(" ".join(filter(None, subject[:2]))),
+                code(" ".join(filter(None, (name, subject.version)))),
                 code(subject.device),
                 *(
                     f"{number:,}"
@@ -74,9 +77,9 @@ def render(evidence: Evidence, runs: Sequence[Run]) -> str:
                     )
                 ),
             ]
-            for subject, total in counts.items()
+            for subject, name, total in found
         )
-        lines += _table([*titles, *GRADES], rows, len(counts))
+        lines += _table([*titles, *GRADES], rows, len(found))
     if failing := failures(evidence):
         lines += ["", "### Failures"]
         rows = (
@@ -112,16 +115,19 @@ def _notes(evidence: Evidence, runs: Sequence[Run]) -> Iterator[str]:
     if machines := len(evidence.varying) - chance:
         yield (
             f"Differ between machines: {count_of(machines, 'answer')}, other bits on another"
-            " machine, device or build of one version."
+            " machine, device, setting or build of one version."
         )
 
 
 def _not_run(evidence: Evidence) -> Iterator[str]:
     """Why questions were not run, folded."""
     reasons: Counter[tuple[str, str]] = Counter()
-    for unanswered in evidence.unanswered():
-        who = " ".join(filter(None, unanswered.subject))
-        reasons[who, unanswered.reason] += unanswered.items
+    names = Names(evidence)
+    for item in together(evidence):
+        who = " ".join(filter(None, item.subjects[0]))
+        if len(item.subjects) > 1:
+            who = names.of(item.subjects, evidence.subjects)
+        reasons[who, item.reason] += item.items
     if reasons:
         rows = (
             [code(who), f"{items:,}", escape(reason)]

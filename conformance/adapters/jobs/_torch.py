@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from conformance.adapters import _devices
 from conformance.adapters._torch import to_array, to_tensor
 from conformance.jobs import KERNEL, Job, Optimizer
 from conformance.model import Computed
@@ -291,9 +292,13 @@ def isolated() -> Iterator[None]:
     """Without a trainer's warnings, such as of a loader without workers; for a whole job.
 
     PyTorch's generator on the CPU is left as it was found: new layers, and loaders that are gone
-    through, draw from it.
+    through, draw from it. So is the current CUDA device.
     """
-    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+    with (
+        warnings.catch_warnings(),
+        torch.random.fork_rng(devices=[]),
+        _devices.current_kept(),
+    ):
         warnings.simplefilter("ignore")
         yield
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from lightning_fabric import Fabric
 
+from conformance.adapters import _devices
 from conformance.adapters.jobs._loaders import data_loader
 from conformance.adapters.jobs._torch import (
     COMMON,
@@ -70,11 +71,8 @@ def predict(question: Question) -> Computed:
 class _Work:
     def __init__(self, question: Question) -> None:
         self.job = job_of(question)
-        kind, _, index = question.device.partition(":")
         self.fabric = Fabric(
-            accelerator=kind,
-            devices=[int(index or 0)] if kind == "cuda" else 1,
-            precision=self.job.precision,
+            **_devices.for_lightning(question.device), precision=self.job.precision
         )
         self.fabric.launch()
         self.model = make_model(question)

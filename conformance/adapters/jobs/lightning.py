@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytorch_lightning import LightningModule, Trainer
 
+from conformance.adapters import _devices
 from conformance.adapters._torch import to_array
 from conformance.adapters.jobs import _processes
 from conformance.adapters.jobs._torch import (
@@ -127,7 +128,6 @@ class Module(LightningModule):
 def make_trainer(question: Question, **arguments: Any) -> Trainer:
     """A Trainer as the job asks for it, with ``arguments`` besides."""
     job = job_of(question)
-    kind, _, index = question.device.partition(":")
     if job.precision is not None:
         arguments["precision"] = job.precision
     if job.clip_norm is not None:
@@ -137,8 +137,7 @@ def make_trainer(question: Question, **arguments: Any) -> Trainer:
         arguments["gradient_clip_algorithm"] = "value"
     return Trainer(
         **{
-            "accelerator": "gpu" if kind == "cuda" else kind,
-            "devices": [int(index or 0)] if kind == "cuda" else 1,
+            **_devices.for_lightning(question.device),
             "max_epochs": job.epochs,
             "accumulate_grad_batches": job.accumulate,
             "logger": False,
