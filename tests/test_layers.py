@@ -16,14 +16,19 @@ ADAPTERS = {f"adapters.{name}" for name in FRAMEWORKS}
 WAYS = {
     f"adapters.ways.{name}"
     for name in (
+        "aot_eager",
         "aten",
         "autocast",
         "checkpoint",
-        "compiled",
         "double_backward",
         "export",
         "forward_ad",
-        "func",
+        "func_grad",
+        "func_hessian",
+        "func_jacrev",
+        "func_jvp",
+        "func_vmap",
+        "inductor",
         "module",
     )
 }
@@ -43,6 +48,7 @@ FLOORS = [
         "wording",
     },
     {
+        "adapters._devices",
         "adapters.base",
         "arrays",
         "bounds",
@@ -82,12 +88,15 @@ FLOORS = [
         "adapters.jobs._processes",
         "adapters.jobs._torch",
         "adapters.ways",
+        "adapters.ways._func",
+        "adapters.ways._pushforward",
+        "adapters.ways._reverse",
         "adapters.ways._way",
     },
     {"adapters.jobs._ranks"},
     JOBS,
     ADAPTERS | WAYS | {f"adapters.jobs._ranks_{name}" for name in ("ignite", "lightning", "torch")},
-    {"adapters", "asking", "plan", "runner"},
+    {"adapters", "apart", "asking", "plan", "runner"},
     {"report"},
     {
         "bench",

@@ -1,0 +1,111 @@
+"""What the backends of torch.compile share."""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+
+from conformance.adapters._torch import TorchBased
+from conformance.adapters.base import attempt
+from conformance.adapters.ways._batches import Batched
+from conformance.errors import ConformanceError
+from conformance.model import Declined
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from conformance.adapters._torch import Tensors
+    from conformance.adapters.ways._batches import Losses
+    from conformance.model import Answer, Question
+
+
+_UNCOMPILED = (
+    "PyTorch runs the loss uncompiled. Unset TORCHDYNAMO_DISABLE and TORCH_COMPILE_DISABLE."
+)
+
+
+class Compiled(Batched):
+    """Compiles the functional form as ``torch.compile(f, backend=...)`` does by default.
+
+    Every function is compiled for static shapes, as the first call of any compiled function is.
+
+    Attributes:
+        backend: As torch.compile calls it.
+    """
+
+    outputs: ClassVar[frozenset[str]] = TorchBased.outputs
+    backend: ClassVar[str]
+
+    def decline(self, question: Question) -> Declined | None:
+        """Second derivatives, which compiled code does not have."""
+        if "direction" in question.options:
+            return Declined("torch.compile does not support double backward")
+        return super().decline(question)
+
+    def evaluate_all(self, questions: Sequence[Question]) -> Iterable[Answer]:
+        """Compute them in batches, and drop what was compiled.
+
+        Raises:
+            ConformanceError: If nothing can be compiled here.
+        """
+        for device in dict.fromkeys(question.device for question in questions):
+            if problem := _problem(self.backend, device):
+                msg = f"{self.name}: {problem}"
+                raise ConformanceError(msg)
+        try:
+            return super().evaluate_all(questions)
+        finally:
+            torch.compiler.reset()
+
+    def prepare(self, examples: Sequence[Tensors]) -> Losses:  # noqa: ARG002 - compiled when called
+        """A function that is compiled when it is first called, its gradient likewise.
+
+        Without the reset, PyTorch would count the batches as recompilations of one function, give
+        up after a few, and run it as it is.
+        """
+        torch.compiler.reset()
+        compiled = torch.compile(_losses, backend=self.backend, fullgraph=True, dynamic=False)
+
+        def losses(batch: Sequence[Tensors]) -> Sequence[torch.Tensor]:
+            found, is_compiled = compiled(batch)
+            if not is_compiled:
+                msg = f"{self.name}: {_UNCOMPILED}"
+                raise ConformanceError(msg)
+            return found
+
+        return losses
+
+    def answers(self, asked: Sequence[Tensors], losses: Sequence[torch.Tensor]) -> list[Answer]:
+        """The answers of one round, by one pass of the one backward function that they share."""
+        objectives = [each.objective(loss) for each, loss in zip(asked, losses, strict=True)]
+        able = [each.requires_grad and each.is_floating_point() for each in objectives]
+        torch.autograd.backward(
+            [each for each, is_able in zip(objectives, able, strict=True) if is_able]
+        )
+        return [
+            tensors.answer(loss, tensors.input)
+            if is_able
+            else attempt(partial(tensors.backward, loss))
+            for tensors, loss, is_able in zip(asked, losses, able, strict=True)
+        ]
+
+
+def _losses(batch: Sequence[Tensors]) -> tuple[list[torch.Tensor], bool]:
+    """The losses, and a constant: whether the line was compiled or is run."""
+    return [each.loss(each.input, each.targets) for each in batch], torch.compiler.is_compiling()
+
+
+def _doubled(tensor: torch.Tensor) -> tuple[torch.Tensor, bool]:
+    return tensor * 2, torch.compiler.is_compiling()
+
+
+@cache
+def _problem(backend: str, device: str) -> str | None:
+    """Why nothing can be compiled here, such as a compiler that does not work; or None."""
+    compiled = torch.compile(_doubled, backend=backend, fullgraph=True, dynamic=False)
+    given = attempt(partial(compiled, torch.ones(3, device=device)))
+    if isinstance(given, tuple):
+        return None if given[1] else _UNCOMPILED
+    return f"nothing can be compiled here: {given}. Mend the compiler, or leave {backend} out."

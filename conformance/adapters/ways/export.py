@@ -1,0 +1,56 @@
+"""torch.export: the loss as a program of ATen operators, which autograd differentiates."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from torch import nn
+
+from conformance.adapters.ways._batches import Batched
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from conformance.adapters._torch import Tensors
+    from conformance.adapters.ways._batches import Losses
+
+
+class Export(Batched):
+    """Exports a module that computes the loss, and calls the module of the exported program."""
+
+    name: ClassVar[str] = "torch:export"
+
+    def prepare(self, examples: Sequence[Tensors]) -> Losses:
+        """The module of the program that is exported for ``examples``."""
+        exported = torch.export.export(
+            _Losses(examples), ([_arguments(each) for each in examples],)
+        )
+        module = exported.module()
+
+        def losses(batch: Sequence[Tensors]) -> Sequence[torch.Tensor]:
+            found: list[torch.Tensor] = module([_arguments(each) for each in batch])
+            return found
+
+        return losses
+
+
+class _Losses(nn.Module):
+    """The losses of the questions of ``examples``, of other tensors than theirs."""
+
+    def __init__(self, examples: Sequence[Tensors]) -> None:
+        super().__init__()
+        self._examples = examples
+
+    def forward(self, batch: Sequence[Mapping[str, torch.Tensor]]) -> list[torch.Tensor]:
+        asked = [
+            example.replaced(given) for example, given in zip(self._examples, batch, strict=True)
+        ]
+        return [each.loss(each.input, each.targets) for each in asked]
+
+
+def _arguments(tensors: Tensors) -> dict[str, torch.Tensor]:
+    """What the loss depends on."""
+    names = ("input", "targets", "weight", "pos_weight")
+    given = {name: getattr(tensors, name) for name in names}
+    return {name: tensor for name, tensor in given.items() if tensor is not None}
