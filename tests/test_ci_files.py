@@ -8,6 +8,8 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
+from configparser import ConfigParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ import pytest
 import yaml
 from running import TESTS
 
+from conformance.adapters import WAYS, expand
 from conformance.cli import build_parser
 from conformance.commands import _common as codes
 from conformance.history import read_history
@@ -56,6 +59,31 @@ def test_every_command_line_is_understood() -> None:
     }
     for words in known:
         assert callable(build_parser().parse_args(words).run), words
+
+
+def test_the_guide_to_the_ways_names_all_and_its_command_lines_are_understood() -> None:
+    guide = (ROOT / "docs" / "ways.md").read_text("utf-8")
+    told = re.findall(r"`(torch:[a-z0-9_.]+)`", guide.partition("|---")[2].partition("\n\n")[0])
+    assert sorted(WAYS) == sorted(told)
+    lines = re.findall(r"^    bce-conformance (.*)", guide.replace("\\\n", ""), re.MULTILINE)
+    parsed = [build_parser().parse_args(shlex.split(line, comments=True)) for line in lines]
+    assert ["torch:*"] == parsed[0].adapter
+    assert {"torch", *WAYS} == set(expand(parsed[0].adapter))
+    assert any(one.require_cuda and str(one.repeat) == "3" for one in parsed)
+
+
+def test_the_oldest_torch_that_is_let_in_is_the_one_that_tox_asks() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    [let_in] = extras["optional-dependencies"]["torch"]
+    tox = ConfigParser(interpolation=None)
+    tox.read(ROOT / "tox.ini", encoding="utf-8")
+    oldest = tox["testenv:torch-oldest"]
+    assert let_in.replace(">=", "==") + ".*" == oldest["deps"]
+    assert "torch-oldest" not in tox["tox"]["env_list"]
+    # The constraints name another version, and pip would refuse both together.
+    assert "PIP_CONSTRAINT =\n" in oldest["set_env"] + "\n"
+    options = shlex.split(oldest["commands"])
+    assert "torch:*" == options[options.index("--adapter") + 1]
 
 
 def test_every_input_of_the_action_is_used_and_every_use_is_one() -> None:

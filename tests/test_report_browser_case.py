@@ -70,6 +70,31 @@ def test_a_case_on_which_all_agree_says_so(page: Page, tmp_path: Path) -> None:
     assert "All 2 gave the same answer." in page.texts("#panel .answers .note")
 
 
+def test_a_crash_and_a_time_out_are_not_the_same_and_each_is_told(
+    page: Page, tmp_path: Path
+) -> None:
+    told = {
+        "crashed": "crashed: the process ended by signal 6 (SIGABRT)",
+        "timed_out": "timed out: it gave no answer within 120 s",
+    }
+    given = [
+        replace(
+            result(MIXED, f"{fault.replace('_', '-')}-one"),
+            status="failed",
+            grade="wrong",
+            outputs={},
+            fault=fault,
+            reason=reason,
+        )
+        for fault, reason in told.items()
+    ]
+    show(page, tmp_path, given, [MIXED], f"#case={MIXED.id}")
+    statuses = page.one("#panel .statuses").text
+    assert all(reason in statuses for reason in told.values())
+    notes = page.texts("#panel .answers .note")
+    assert "The 2 gave 2 different answers of the same grade." in notes
+
+
 def test_an_answer_of_another_dtype_is_read_in_it(page: Page, tmp_path: Path) -> None:
     given = result(MIXED, "torch")
     whole = replace(

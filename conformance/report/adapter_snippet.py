@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _ASK = """\
 adapter = adapters.load({target!r})
 answer = ask_alone(adapter, question_of(case, {device!r}, {dtype!r}))
-[verdict] = Grader({dtype!r}).grade([(case, answer)])
+[verdict] = Grader({dtype!r}, adapter.loss_dtypes).grade([(case, answer)])
 
 print("grade", verdict.grade.name, verdict.reason or "")
 if not isinstance(answer, Computed):

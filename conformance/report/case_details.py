@@ -15,6 +15,7 @@ from conformance.report.job_words import job_words
 from conformance.report.links import link
 from conformance.report.snippets import torch_snippet
 from conformance.report.trainer_snippets import trainer_snippet
+from conformance.report.way_scripts import way_changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,10 +29,13 @@ _shorter = Context(prec=17)
 """Digits of the truth of a trajectory: the case file has them all."""
 
 
-def add_cases(columns: Columns, cases: Sequence[Case], texts: Index, lists: Index) -> None:
+def add_cases(
+    columns: Columns, cases: Sequence[Case], adapters: Sequence[str], texts: Index, lists: Index
+) -> None:
     """Add the tables "cases" and "inputs", the inputs' first values and the details.
 
-    The details of a case are JSON: the script reads them when the case is opened.
+    The details of a case are JSON: the script reads them when the case is opened. So is what
+    distinguishes the scripts of those of ``adapters`` that are ways to run PyTorch.
     """
     truths = [_truth(case) for case in cases]
     lines = [
@@ -50,6 +54,7 @@ def add_cases(columns: Columns, cases: Sequence[Case], texts: Index, lists: Inde
             "flags": [lists[case.flags] for case in cases],
             "policies": [lists[case.policies] for case in cases],
             "snippet": [texts[snippet] for snippet in snippets],
+            "ways": [texts[_ways(case, adapters)] for case in cases],
             "inputs": [len(_names(case)) for case in cases],
             "detail": [len(line) for line in lines],
         },
@@ -126,6 +131,15 @@ def _snippet(case: Case, truth: _Truths) -> str:
         if len(text) > 8:
             script = script.replace(text, f"\0{number}\0")
     return script
+
+
+def _ways(case: Case, adapters: Sequence[str]) -> str:
+    """By adapter, what its script has in place of texts of the snippet; alike for many cases."""
+    if case.job is not None:
+        return ""
+    changes = {name: way_changes(case, name) for name in adapters}
+    found = {name: texts for name, texts in changes.items() if texts is not None}
+    return msgspec.json.encode(found).decode() if found else ""
 
 
 def _own_texts(case: Case, truth: _Truths) -> Iterator[str]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from conformance.model import REFUSE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from conformance.report.evidence import Evidence, Subject
 
 GRADES = ("exact", "faithful", "accurate", "coarse", "wrong")
@@ -59,6 +61,27 @@ def count(evidence: Evidence) -> dict[Subject, Counts]:
         for subject in evidence.subjects
         for found in [statuses[subject]]
     }
+
+
+def rows_of(
+    evidence: Evidence, counts: Mapping[Subject, Counts]
+) -> list[tuple[Subject, str, Counts]]:
+    """Subject, name without its version, and counts: of each, but of ways that ran nothing at once.
+
+    Where several ways to run one framework ran nothing on a device, one row has them all.
+    """
+    rows: defaultdict[tuple[Subject, bool], list[Subject]] = defaultdict(list)
+    for subject in counts:
+        idle = bool(subject.way) and subject not in evidence.active
+        rows[subject._replace(adapter=subject.framework) if idle else subject, idle].append(subject)
+    return [
+        (
+            subjects[0],
+            f"{key.adapter} in {len(subjects)} ways" if len(subjects) > 1 else subjects[0].adapter,
+            sum((counts[subject] for subject in subjects), Counts()),
+        )
+        for (key, _), subjects in rows.items()
+    ]
 
 
 def policies(evidence: Evidence) -> list[tuple[str, list[int]]]:

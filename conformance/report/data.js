@@ -64,7 +64,7 @@ class Report {
     this.links = new Map(Object.entries(this.head.links));
     this.glossary = new Map(Object.entries(this.head.glossary));
     this.subjects = this.head.subjects.map(([adapter, device, version], index) => ({
-      adapter, device, version, index,
+      adapter, device, version, index, framework: adapter.split(/[: ]/)[0], way: adapter.split(":")[1],
     }));
     this.cases = this.head.id.map((_, index) => new Case(this, index));
     this.answers = [];
@@ -242,6 +242,21 @@ class Case {
     ];
     const script = texts[columns.get("cases.snippet")[this.index]];
     return script.replace(/\0(\d+)\0/g, (_, number) => own[number]);
+  }
+
+  /** Adapter to script: the plain one under "", then those of the ways that answered. */
+  get scripts() {
+    const { columns, head: { texts } } = this.report;
+    const plain = this.snippet;
+    const scripts = new Map(plain ? [["", plain]] : []);
+    const ways = JSON.parse(texts[columns.get("cases.ways")[this.index]] || "{}");
+    const answered = new Set(this.rows.filter(({ status }) => status !== "not_run")
+      .map(({ subject }) => subject.adapter.split(" ")[0]));
+    for (const [name, changes] of Object.entries(ways)) {
+      if (!answered.has(name)) continue;
+      scripts.set(name, changes.reduce((script, [old, now]) => script.replaceAll(old, () => now), plain));
+    }
+    return scripts;
   }
 }
 

@@ -6,7 +6,6 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,9 +14,10 @@ from conformance.report.addresses import rows_href
 from conformance.report.distances import ABSENT
 from conformance.report.marks import GRADE_RANKS, ulp_text
 from conformance.report.matrix import dtype_order
+from conformance.report.names import Names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from conformance.report.distances import AnswerTable
     from conformance.report.evidence import Evidence, Subject
@@ -100,7 +100,7 @@ class Disagreements:
 
 def find_disagreements(evidence: Evidence, table: AnswerTable) -> Disagreements:
     """Compare, on each case and dtype, all those that ran it."""
-    names = _Names(evidence)
+    names = Names(evidence)
     found: defaultdict[_Pattern, list[tuple[_Gap, str, str, tuple[Camp, ...]]]] = defaultdict(list)
     sides: defaultdict[tuple[str, ...], int] = defaultdict(int)
     differing: dict[tuple[str, str], _Answers] = {}
@@ -114,8 +114,7 @@ def find_disagreements(evidence: Evidence, table: AnswerTable) -> Disagreements:
             if table.grades[subject][item] != ABSENT
         }
         camps = tuple(
-            Camp(grade, names.of(tuple(members), tuple(answers)))
-            for grade, members in _camps(answers, gap)
+            Camp(grade, names.of(members, answers)) for grade, members in _camps(answers, gap)
         )
         group = evidence.cases[case].group
         found[group, gap.grades > 0, camps[-1]].append((gap, case, dtype, camps))
@@ -194,30 +193,3 @@ def _row(
         tuple("" if math.isinf(error) else ulp_text(error) for error in errors),
         rows_href(group=group, **chosen),
     )
-
-
-class _Names:
-    """Names camps as shortly as can be: an adapter, where all its versions and devices agree."""
-
-    def __init__(self, evidence: Evidence) -> None:
-        self._evidence = evidence
-        self._known: dict[tuple[tuple[Subject, ...], tuple[Subject, ...]], str] = {}
-
-    def of(self, members: tuple[Subject, ...], everybody: tuple[Subject, ...]) -> str:
-        """The name of ``members`` among ``everybody`` who answered."""
-        key = members, everybody
-        if key not in self._known:
-            self._known[key] = ", ".join(self._words(*key))
-        return self._known[key]
-
-    def _words(self, members: tuple[Subject, ...], everybody: tuple[Subject, ...]) -> Iterator[str]:
-        for adapter, subjects in groupby(members, key=lambda subject: subject.adapter):
-            mine = list(subjects)
-            others = [subject for subject in everybody if subject.adapter == adapter]
-            if len(mine) == len(others):
-                yield adapter
-                continue
-            several = len({subject.device for subject in others}) > 1
-            for subject in mine:
-                name = self._evidence.named(subject)
-                yield f"{name} on {subject.device}" if several else name

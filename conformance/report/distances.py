@@ -10,6 +10,7 @@ import numpy as np
 
 from conformance.floats import FORMATS
 from conformance.report.marks import GRADE_RANKS, worst_ulp
+from conformance.results import OutputResult
 from conformance.ulps import NO_DISTANCE, ulp_distance
 from conformance.varying import output_bits
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
     from conformance.report.evidence import Evidence, Subject
-    from conformance.results import OutputResult, Result
+    from conformance.results import Result
 
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
 Steps = np.ndarray[Any, np.dtype[np.uint64]]
@@ -33,6 +34,10 @@ UNMEASURED = 2
 OTHER = 3
 """No number of steps: a NaN against a number, integers or decisions that differ, another shape or
 dtype, an error, nothing."""
+
+
+_UNSEEN = OutputResult(grade="wrong")
+"""Whatever was given in place of an error that is due."""
 
 
 class AnswerTable:
@@ -59,7 +64,9 @@ class AnswerTable:
             row.items.append(item)
             row.grades.append(GRADE_RANKS.get(result.grade or "", GRADE_RANKS["wrong"]))
             row.errors.append(_error(result))
-            for name, output in result.outputs.items():
+            # Where an error is due no output is graded, and yet an answer is unlike an error.
+            unseen = {} if result.outputs or result.raised else {"": _UNSEEN}
+            for name, output in (result.outputs or unseen).items():
                 number = numbers.setdefault(output_bits(output), len(distinct))
                 if number == len(distinct):
                     distinct.append(output)

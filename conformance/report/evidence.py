@@ -24,7 +24,7 @@ class Subject(NamedTuple):
     """One adapter, at one version, on one device; a key of every table, so a tuple.
 
     Attributes:
-        adapter: The adapter's name.
+        adapter: The adapter's name: that of a framework, or of one of several ways to run it.
         version: Version of the framework behind it without its local part ("+cpu"), or "".
         device: "cpu", "cuda" or "cuda:N".
     """
@@ -32,6 +32,16 @@ class Subject(NamedTuple):
     adapter: str
     version: str
     device: str
+
+    @property
+    def framework(self) -> str:
+        """What several ways to run it have in common: the name as far as a colon."""
+        return self.adapter.partition(":")[0]
+
+    @property
+    def way(self) -> str:
+        """What stands behind the colon: "" for the plain form."""
+        return self.adapter.partition(":")[2]
 
 
 _Item = tuple[str, int, str]
@@ -65,7 +75,7 @@ class Evidence:
         stale: Per run, the results whose case has changed or is gone; they are left out.
         replaced: Results left out because another run answers the same item, later.
         sources: Of each subject with a result, the runs that its results are from.
-        varying: Items to which runs give different bits.
+        varying: Items whose answers are not the same bits each time.
     """
 
     cases: Mapping[str, Case]
@@ -130,6 +140,8 @@ def gather(runs: Sequence[Run], cases: Iterable[Case]) -> Evidence:
             if earlier is not None:
                 replaced += 1
                 repeats.setdefault(key, [earlier]).append((index, result))
+            elif result.varied:
+                repeats[key] = [(index, result)]
             if earlier is None or result.status != "not_run" or earlier[1].status == "not_run":
                 chosen[key] = index, result
     results = []

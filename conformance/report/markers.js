@@ -14,6 +14,12 @@ function prepare(canvas, width, height) {
   return context;
 }
 
+/** The shape and the class of the colour of a series: sixty-four that can be told apart. */
+function styleOf(index) {
+  const turn = Math.floor(index / SHAPES.length);
+  return [SHAPES[index % SHAPES.length], `s${(index + 3 * turn) % SHAPES.length}`];
+}
+
 /** Outlines of different reach, so that marks on the same spot can be told apart. */
 function marker(context, shape, x, y, color, isFilled) {
   const outlines = {

@@ -15,8 +15,9 @@ from markupsafe import Markup
 from conformance.errors import ConformanceError
 from conformance.files import replacing, require_plain
 from conformance.glossary import Glossary
+from conformance.report.addresses import case_href, rows_href
 from conformance.report.agreement import compare_subjects
-from conformance.report.counts import Counts, count, policies
+from conformance.report.counts import Counts, count, policies, rows_of
 from conformance.report.devices import STEPS, compare_devices, in_short
 from conformance.report.differences import show_differences
 from conformance.report.disagreements import find_disagreements
@@ -28,12 +29,15 @@ from conformance.report.links import link
 from conformance.report.marks import GRADE_MARKS, HEAT_LABELS, MARKS, share_text, steps_text
 from conformance.report.matrix import build_matrix
 from conformance.report.moves import first_move
+from conformance.report.names import Names, by_framework
 from conformance.report.payload import build_payload
 from conformance.report.policy_words import policy_words
 from conformance.report.published import compare_published
 from conformance.report.summary import sentences, verdict
 from conformance.report.trainers import compare_trainers
 from conformance.report.trend import draw_history
+from conformance.report.unanswered import together
+from conformance.report.ways import compare_ways
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -69,6 +73,8 @@ def render_report(
     table = AnswerTable(evidence)
     devices = compare_devices(evidence, table)
     shown = {subject.device for pair in devices for subject in (pair.one, pair.another)}
+    ways = compare_ways(evidence, table, counts)
+    beside = {row.subject for group in ways for row in group.rows}
     trainers = compare_trainers(evidence)
     glossary = glossary or Glossary()
     script = "\n".join(_read(name) for name in _SCRIPTS)
@@ -82,8 +88,12 @@ def render_report(
         keep_trailing_newline=True,
     )
     return environment.get_template("report.html").render(
-        agreements=compare_subjects(table, evidence.active),
-        counts=counts,
+        agreements=compare_subjects(
+            table, [subject for subject in evidence.active if subject not in beside]
+        ),
+        by_framework=by_framework,
+        case_href=case_href,
+        counts=rows_of(evidence, counts),
         deviations=deviations(evidence, runs),
         devices=devices,
         devices_in_short=in_short(evidence, devices),
@@ -101,11 +111,13 @@ def render_report(
         matrix=matrix,
         move=first_move(trainers),
         names=run_names(runs),
+        names_of=Names(evidence).of,
         payload=build_payload(evidence, matrix, trainers, glossary),
         places=compare_places(runs, evidence, shown),
         policies=policies(evidence),
         policy_words=policy_words,
         published=compare_published(evidence.cases.values()),
+        rows_href=rows_href,
         runs=runs,
         script=Markup(script),  # noqa: S704 - our own file, not data
         share=share_text,
@@ -116,8 +128,9 @@ def render_report(
         style=Markup(style),  # noqa: S704 - our own file, not data
         trainers=trainers,
         total=sum(counts.values(), Counts()),
-        unanswered=evidence.unanswered(),
+        unanswered=together(evidence),
         verdict=verdict(evidence, counts),
+        ways=ways,
         unasked=len(evidence.cases.keys() - {result.case for _, result in evidence.results}),
     )
 

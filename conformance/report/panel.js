@@ -96,11 +96,23 @@ class CasePanel {
     const chosen = dtypes.includes(this.dtype) ? this.dtype : worst?.dtype ?? dtypes.at(-1);
     const answers = el("div", { class: "answers" });
     const snippet = el("code");
-    const script = kase.snippet;
+    const scripts = kase.scripts;
+    // Of the worst answer, where its adapter is one of several ways to run PyTorch.
+    const guilty = worst && worst.status !== "passed" ? worst.subject.adapter.split(" ")[0] : "";
+    const shown = { dtype: chosen, script: scripts.has(guilty) ? guilty : "" };
+    const write = () => {
+      const first = `dtype = torch.${kase.dtypes[0]}\n`;
+      const script = scripts.get(shown.script) ?? "";
+      snippet.textContent = script.replace(first, `dtype = torch.${shown.dtype}\n`);
+    };
     const show = (dtype) => {
       answers.replaceChildren(...answersOf(kase, dtype, this.links));
-      const first = `dtype = torch.${kase.dtypes[0]}\n`;
-      snippet.textContent = script.replace(first, `dtype = torch.${dtype}\n`);
+      shown.dtype = dtype;
+      write();
+    };
+    const choose = (name) => {
+      shown.script = name;
+      write();
     };
     show(chosen);
     return [
@@ -114,8 +126,9 @@ class CasePanel {
       el("h3", {}, "Truth and answers"),
       dtypes.length > 1 ? dtypeSwitch(dtypes, chosen, show) : null,
       answers,
-      script ? el("h3", {}, "To reproduce it") : null,
-      script ? el("div", { class: "snippet" }, copyButton("copy", () => snippet.textContent),
+      scripts.size ? el("h3", {}, "To reproduce it") : null,
+      scripts.size > 1 ? scriptChoice([...scripts.keys()], shown.script, choose) : null,
+      scripts.size ? el("div", { class: "snippet" }, copyButton("copy", () => snippet.textContent),
         el("pre", { tabindex: 0, "aria-label": "script" }, snippet)) : null,
     ].filter((part) => part !== null);
   }
@@ -195,6 +208,13 @@ function dtypeSwitch(dtypes, chosen, show) {
       input.addEventListener("change", () => show(dtype));
       return el("label", {}, input, el("span", {}, dtype));
     }));
+}
+
+function scriptChoice(names, chosen, choose) {
+  const select = el("select", {}, names.map((name) =>
+    el("option", { value: name, selected: name === chosen }, name || "torch")));
+  select.addEventListener("change", () => choose(select.value));
+  return el("p", {}, el("label", {}, "by ", select));
 }
 
 function copyButton(words, text) {

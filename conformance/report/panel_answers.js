@@ -22,13 +22,14 @@ function answersOf(kase, dtype, links) {
 function statuses(rows, links) {
   if (rows.length === 0) return el("p", { class: "note" }, "No result in this dtype.");
   const isJob = rows[0].case.detail.job.length > 0;
-  const lines = rows.map((row) => {
-    const why = [row.note];
+  const lines = [...alike(rows)].map((same) => {
+    const [row] = same;
+    const why = [same.length > 1 ? bare(row) : row.note];
     if (row.raised && row.raised !== row.note) why.push(el("span", { class: "key" }, ` ${row.raised}`));
     if (row.declined.length) why.push(` Does not offer ${row.declined.join(", ")}.`);
     if (row.deviation) why.push(" ", sourceLink(row.deviation, links.get(row.deviation)));
     return el("tr", {},
-      el("th", { scope: "row" }, who([row])),
+      el("th", { scope: "row" }, who(same, rows)),
       el("td", {}, el("span", { class: `status ${row.status}` }, STATUS_WORDS[row.status])),
       el("td", { class: "grade" }, el("b", {}, row.mark), " ", row.grade),
       isJob ? trainerCells(row) : null,
@@ -41,6 +42,24 @@ function statuses(rows, links) {
     el("tbody", {}, lines)));
 }
 
+/** Ways to run one framework of which the same is told in one line; every other result by itself. */
+function alike(rows) {
+  const found = new Map();
+  for (const row of rows) {
+    const { framework, device } = row.subject;
+    const told = [framework, device, row.status, row.mark, row.sheet, bare(row), row.raised, row.deviation];
+    const key = rows.some(({ subject }) => subject.way && subject.framework === framework)
+      ? JSON.stringify([...told, row.declined]) : row;
+    found.set(key, [...found.get(key) ?? [], row]);
+  }
+  return found.values();
+}
+
+/** The note of a result without the name that it may begin with. */
+function bare({ note, subject }) {
+  return note.startsWith(`${subject.adapter} `) ? note.slice(subject.adapter.length + 1) : note;
+}
+
 /** Who gives which grade, where not all give the same; else whether all give the same bits. */
 function differences(rows) {
   const run = rows.filter((row) => row.grade);
@@ -49,11 +68,12 @@ function differences(rows) {
   for (const row of run) byGrade.set(row.grade, [...byGrade.get(row.grade) ?? [], row]);
   if (byGrade.size > 1) {
     const parts = [...byGrade].sort(([one], [other]) => byPlace(GRADE_ORDER)(other, one));
-    return [el("p", { class: "differ" }, "The grades differ: ", parts.map(([grade, alike], index) => [
-      index ? "; " : "", el("b", {}, grade), " ", who(alike),
+    return [el("p", { class: "differ" }, "The grades differ: ", parts.map(([grade, same], index) => [
+      index ? "; " : "", el("b", {}, grade), " ", who(same, run),
     ]), ".")];
   }
-  const distinct = new Set(run.map((row) => row.sheet)).size;
+  // Of what came to nothing, such as a crash, only the words can differ.
+  const distinct = new Set(run.map((row) => row.answers.size || row.raised ? row.sheet : bare(row))).size;
   const words = distinct === 1 ? `All ${run.length} gave the same answer.`
     : `The ${run.length} gave ${distinct} different answers of the same grade.`;
   return [el("p", { class: "note" }, words)];
@@ -69,10 +89,36 @@ function trainerCells(row) {
   return [el("td", {}, nearest, [...policies].join(", ")), el("td", { class: "ulp" }, most)];
 }
 
-function who(rows) {
-  return rows.map((row, index) => [
-    index ? ", " : "", row.subject.adapter, el("span", { class: "key" }, ` ${row.subject.device}`),
+const MANY_WAYS = 3; // As in names.py.
+const FEW_WAYS = 3;
+
+/** Names those who gave `rows` among `everybody`, many ways to run one framework as one. */
+function who(rows, everybody) {
+  const names = [];
+  for (const [{ subject }, mine] of byPlaceOf(rows)) {
+    const peers = everybody.filter((row) => isBeside(row.subject, subject));
+    const missing = peers.filter((row) => !mine.includes(row)).map((row) => row.subject.way || "the plain form");
+    const isMost = missing.length <= FEW_WAYS && 2 * missing.length <= mine.length;
+    if (mine.length < MANY_WAYS || !isMost) names.push(...mine.map((row) => [row.subject.adapter, subject.device]));
+    else names.push([`all ways of ${subject.framework}${missing.length ? ` (but ${missing.join(", ")})` : ""}`, subject.device]);
+  }
+  return names.map(([name, device], index) => [
+    index ? ", " : "", name, el("span", { class: "key" }, ` ${device}`),
   ]).flat();
+}
+
+function isBeside(one, other) {
+  return one.framework === other.framework && one.version === other.version && one.device === other.device;
+}
+
+/** The rows of each framework, version and device, by the first of them. */
+function byPlaceOf(rows) {
+  const found = new Map();
+  for (const row of rows) {
+    const first = [...found.keys()].find((known) => isBeside(known.subject, row.subject)) ?? row;
+    found.set(first, [...found.get(first) ?? [], row]);
+  }
+  return found;
 }
 
 /** Per element: the truth under each policy, then each distinct answer with all who gave it. */
@@ -93,7 +139,7 @@ function outputTable(kase, rows, name) {
     body.push(...truthLines(truths, index));
     for (const [answer, givenBy] of givers) {
       const truth = truths.find(({ policy }) => policy === answer.policy) ?? truths[0];
-      body.push(answerLine(answer, givenBy, index, truth));
+      body.push(answerLine(answer, givenBy, rows, index, truth));
     }
   }
   const heads = [name, "value", "bits", "ulp", "grade", "policy"];
@@ -129,7 +175,7 @@ function truthLines(truths, index) {
   });
 }
 
-function answerLine(answer, rows, index, truth) {
+function answerLine(answer, rows, everybody, index, truth) {
   const single = answer.ulps.length === 1 || (truth?.digits.length ?? 1) === 1;
   const { bits } = answer;
   const at = bits.length === 1 ? 0 : index;
@@ -140,7 +186,7 @@ function answerLine(answer, rows, index, truth) {
   const dtype = answer.dtype && answer.dtype !== rows[0].dtype ? ` ${answer.dtype}` : "";
   const kept = index === 0 && answer.kept ? answer.kept : "";
   return el("tr", {},
-    el("th", { scope: "row" }, who(rows)),
+    el("th", { scope: "row" }, who(rows, everybody)),
     el("td", { class: "digits" }, at in bits ? decimalText(bits[at], answer.dtype) : (bits.length ? "" : "not kept"),
       el("span", { class: "key" }, shape, dtype)),
     el("td", { class: "digits bits" }, at in bits ? bitsText(bits[at], answer.width) : kept),

@@ -42,7 +42,8 @@ def build_payload(
     """Everything that the page's script shows, packed into text as `columns` tells."""
     texts, lists = Index(""), Index(None)
     columns = Columns()
-    add_cases(columns, list(evidence.cases.values()), texts, lists)
+    adapters = list(dict.fromkeys(subject.adapter for subject in evidence.subjects))
+    add_cases(columns, list(evidence.cases.values()), adapters, texts, lists)
     answers = Answers(texts, lists)
     _add_results(columns, evidence, answers, texts, lists)
     answers.add_to(columns)

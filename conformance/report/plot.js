@@ -33,6 +33,7 @@ class Plots {
     this.reach = reachOf(this.panels);
     this.adapters = [...new Set(this.panels.flatMap(({ spots }) =>
       spots.flatMap(({ rows }) => rows.map(({ subject }) => subject.adapter))))].sort(compareTexts);
+    this.choose();
     this.place();
     this.legend();
     document.getElementById("plot-target").addEventListener("change", (event) => {
@@ -51,6 +52,14 @@ class Plots {
     }).observe(this.grid);
   }
 
+  /** Ways to run one framework lie upon its plain form: with many series they are left out at first. */
+  choose() {
+    const plain = this.adapters.filter((adapter) => !adapter.includes(":"));
+    if (this.adapters.length <= SHAPES.length || plain.length === 0) return;
+    this.adapters = [...plain, ...this.adapters.filter((adapter) => adapter.includes(":"))];
+    this.hidden = new Set(this.adapters.slice(plain.length));
+  }
+
   place() {
     for (const [, label] of PLOTTED) {
       const figures = this.panels.filter((panel) => panel.label === label).map(({ figure }) => figure);
@@ -61,8 +70,8 @@ class Plots {
   legend() {
     const legend = document.getElementById("plot-legend");
     this.adapters.forEach((adapter, index) => {
-      const input = el("input", { type: "checkbox", checked: true });
-      const canvas = el("canvas", { class: `key-mark s${index % SHAPES.length}` });
+      const input = el("input", { type: "checkbox", checked: !this.hidden.has(adapter) });
+      const canvas = el("canvas", { class: `key-mark ${styleOf(index)[1]}` });
       input.addEventListener("change", () => {
         if (input.checked) this.hidden.delete(adapter);
         else this.hidden.add(adapter);
@@ -80,7 +89,7 @@ class Plots {
     const marks = document.querySelectorAll("#plot-legend canvas");
     this.stamps = this.adapters.map((_, index) => {
       const { color } = getComputedStyle(marks[index]);
-      const shape = SHAPES[index % SHAPES.length];
+      const [shape] = styleOf(index);
       marker(prepare(marks[index], 16, 16), shape, 8, 8, color, false);
       return [false, true].map((isFilled) => stampOf(shape, color, isFilled));
     });

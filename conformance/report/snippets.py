@@ -12,6 +12,7 @@ from conformance.report.literals import LONG, comment, tensor_text
 if TYPE_CHECKING:
     from conformance.model import Case
 
+IMPORT = "import torch.nn.functional as F"
 _FUNCTIONS = {
     "bce_with_logits": "binary_cross_entropy_with_logits",
     "bce": "binary_cross_entropy",
@@ -32,11 +33,11 @@ def torch_snippet(case: Case, dtype: str, device: str = "cpu") -> str:
     lines = [
         comment(case.id),
         "import torch",
-        "import torch.nn.functional as F",
+        IMPORT,
         "",
         *input_lines(case, dtype, device),
-        f"loss = {call_text(case)}",
-        *_derivatives(case, first=operation.inputs[0]),
+        loss_line(case),
+        *derivative_lines(case),
         "",
     ]
     for name in case.outputs:
@@ -61,13 +62,16 @@ def input_lines(case: Case, dtype: str, device: str = "cpu") -> list[str]:
     return lines
 
 
+def argument_names(case: Case) -> list[str]:
+    """The inputs that the loss takes, the differentiated one first."""
+    factors = ("grad_output", "direction")
+    names = OPERATIONS[case.operation].inputs
+    return [name for name in names if name in case.inputs and name not in factors]
+
+
 def call_text(case: Case) -> str:
     """The call of the loss, of tensors that have the names of the inputs."""
-    first, second, *options = (
-        name
-        for name in OPERATIONS[case.operation].inputs
-        if name in case.inputs and name not in ("grad_output", "direction")
-    )
+    first, second, *options = argument_names(case)
     arguments = [
         first,
         second,
@@ -78,13 +82,19 @@ def call_text(case: Case) -> str:
     return f"F.{_FUNCTIONS[case.operation]}({', '.join(arguments)})"
 
 
-def objective_text(case: Case) -> str:
-    """What is differentiated."""
-    return "(loss * grad_output).sum()" if "grad_output" in case.inputs else "loss.sum()"
+def loss_line(case: Case) -> str:
+    """The line that computes the loss."""
+    return f"loss = {call_text(case)}"
 
 
-def _derivatives(case: Case, first: str) -> list[str]:
-    objective = objective_text(case)
+def objective_text(case: Case, loss: str = "loss") -> str:
+    """What is differentiated of ``loss``."""
+    return f"({loss} * grad_output).sum()" if "grad_output" in case.inputs else f"{loss}.sum()"
+
+
+def derivative_lines(case: Case) -> list[str]:
+    """Backward passes from ``loss``: one for the gradients, two more where there is a direction."""
+    first, objective = OPERATIONS[case.operation].inputs[0], objective_text(case)
     if "direction" not in case.inputs:
         return [f"{objective}.backward()"]
     return [

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from conformance.report.addresses import rows_href
 from conformance.report.counts import GRADES, Counts
 from conformance.report.marks import GRADE_RANKS
+from conformance.report.names import MANY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from conformance.model import Case
-    from conformance.report.evidence import Evidence, Subject
+    from conformance.report.evidence import Evidence, Subject, Unanswered
     from conformance.results import Status
 
 
@@ -98,31 +99,53 @@ def verdict(evidence: Evidence, counts: dict[Subject, Counts]) -> Sentence:
 def sentences(evidence: Evidence, counts: dict[Subject, Counts]) -> list[Sentence]:
     """One for each adapter at each version, over all its devices; those that failed first.
 
-    Its denominators count all that was asked, whether or not it was run.
+    Several ways to run one framework of which none fails have one together. Denominators count all
+    that was asked, whether or not it was run.
     """
-    adapters: defaultdict[str, list[Subject]] = defaultdict(list)
-    for subject in evidence.subjects:
-        adapters[_full_name(subject)].append(subject)
-    places = _places(evidence)
+    groups = _groups(evidence, counts)
+    places = _places(evidence, groups)
+    unanswered = evidence.unanswered()
     found = []
-    for name, subjects in adapters.items():
-        total = sum((counts[subject] for subject in subjects), Counts())
-        adapter = evidence.named(subjects[0])
+    for name, subjects in groups.items():
+        total = _sum(subjects, counts)
+        one, *others = {subject.adapter: evidence.named(subject) for subject in subjects}.values()
         if total.not_run == total.asked:
             parts = [Part(f"ran none of the {total.asked:,} that it was asked")]
         else:
             parts = [
-                *_outcome(adapter, total, places[name]),
-                *_losses(adapter, places[name], evidence.cases),
+                *_outcome(one, total, places[name]),
+                *([] if others else _losses(one, places[name], evidence.cases)),
                 Part("; was cut short after " if _is_cut(evidence, subjects) else "; ran "),
                 Part(
                     f"{total.asked - total.not_run:,} of {_asked(evidence, subjects, total)}",
                     "#unanswered" if total.not_run else "",
                 ),
             ]
-        parts += [*_silent(evidence, subjects, counts), Part(".")]
+        parts += [*_silent(evidence, subjects, counts, unanswered), Part(".")]
         found.append(Sentence(name, tuple(parts), _status(total)))
     return sorted(found, key=lambda sentence: not sentence.failed)
+
+
+def _groups(evidence: Evidence, counts: Mapping[Subject, Counts]) -> dict[str, list[Subject]]:
+    """The subjects of each sentence, by the name that begins it."""
+    adapters: defaultdict[str, list[Subject]] = defaultdict(list)
+    for subject in evidence.subjects:
+        adapters[_full_name(subject)].append(subject)
+    ways: defaultdict[tuple[str, bool], list[str]] = defaultdict(list)
+    for name, subjects in adapters.items():
+        status = _status(_sum(subjects, counts))
+        if subjects[0].way and status != "failed":
+            plain = subjects[0]._replace(adapter=subjects[0].framework)
+            ways[_full_name(plain), status == "not_run"].append(name)
+    for (plain_name, _), names in ways.items():
+        if len(names) >= MANY:
+            name = f"{plain_name} in {len(names)} {'other ' * (plain_name in adapters)}ways"
+            adapters[name] = [subject for each in names for subject in adapters.pop(each)]
+    return adapters
+
+
+def _sum(subjects: Iterable[Subject], counts: Mapping[Subject, Counts]) -> Counts:
+    return sum((counts[subject] for subject in subjects), Counts())
 
 
 def _is_cut(evidence: Evidence, subjects: Iterable[Subject]) -> bool:
@@ -146,9 +169,9 @@ def _full_name(subject: Subject) -> str:
     return " ".join(filter(None, (subject.adapter, subject.version)))
 
 
-def _places(evidence: Evidence) -> defaultdict[str, _Places]:
-    found: defaultdict[str, _Places] = defaultdict(_Places)
-    by_subject = {subject: found[_full_name(subject)] for subject in evidence.subjects}
+def _places(evidence: Evidence, groups: Mapping[str, Sequence[Subject]]) -> dict[str, _Places]:
+    found = {name: _Places() for name in groups}
+    by_subject = {subject: found[name] for name in groups for subject in groups[name]}
     for subject, result in evidence.results:
         if result.status == "not_run":
             continue
@@ -223,19 +246,22 @@ def _add_up(places: _Places, names: Mapping[str, Sequence[str]]) -> dict[str, tu
 
 
 def _silent(
-    evidence: Evidence, subjects: Sequence[Subject], counts: dict[Subject, Counts]
+    evidence: Evidence,
+    subjects: Sequence[Subject],
+    counts: Mapping[Subject, Counts],
+    unanswered: Sequence[Unanswered],
 ) -> Iterator[Part]:
     """The devices on which nothing was run; of an adapter that ran nothing at all, why."""
-    reasons: defaultdict[Subject, set[str]] = defaultdict(set)
-    for item in evidence.unanswered():
-        reasons[item.subject].add(item.reason)
     is_idle = not set(subjects) & set(evidence.active)
-    for subject in subjects:
-        if counts[subject].not_run == counts[subject].asked:
+    for device in dict.fromkeys(subject.device for subject in subjects):
+        here = [subject for subject in subjects if subject.device == device]
+        total = _sum(here, counts)
+        if total.not_run == total.asked:
             yield Part("; ")
-            yield Part(f"nothing on {subject.device}", "#unanswered")
-            if is_idle and len(reasons[subject]) == 1:
-                [reason] = reasons[subject]
+            yield Part(f"nothing on {device}", "#unanswered")
+            reasons = {item.reason for item in unanswered if item.subject in here}
+            if is_idle and len(reasons) == 1:
+                [reason] = reasons
                 short = reason if len(reason) <= _LONGEST else f"{reason[:_LONGEST]}…"
                 yield Part(f": {short}")
 
