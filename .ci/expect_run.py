@@ -1,24 +1,29 @@
-"""Fails unless the main job has run all that the corpus implies, and left a report of it."""
+"""Fails unless a run has executed all that the corpus implies, and left a report of it.
+
+Usage: expect_run.py RUN REPORT [ADAPTER ...], the adapters by name or pattern, as the run was asked
+for; the built-in ones where none is given.
+"""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from conformance.adapters import BUILT_IN, load
+from conformance.adapters import BUILT_IN, expand, load
 from conformance.asking import question_of
 from conformance.corpus import load_corpus
 from conformance.records import read_run
 
+path, report, *names = sys.argv[1:]
 corpus = load_corpus()
-run = read_run(Path("reports/run.jsonl.gz"))
-report = Path("reports/index.html")
+run = read_run(Path(path))
 
 on_cpu, declined = set(), 0
-for name in BUILT_IN:
+for name in expand(names) or BUILT_IN:
     adapter = load(name)
     for case in corpus.cases:
-        if adapter.decline(question_of(case, "cpu", case.dtypes[0])) is not None:
+        offered = case.job is not None or adapter.outputs & set(case.outputs)
+        if not offered or adapter.decline(question_of(case, "cpu", case.dtypes[0])) is not None:
             declined += len(case.dtypes)
         else:
             on_cpu |= {(case.id, case.sha256, name, dtype) for dtype in case.dtypes}
@@ -30,7 +35,7 @@ executed = {
 problems = [
     *(f"not executed: {' '.join(key)}" for key in sorted(on_cpu - executed)[:10]),
     *([] if run.footer else ["the run has no footer"]),
-    *([] if report.exists() and report.stat().st_size > 100_000 else [f"no report at {report}"]),
+    *([] if Path(report).exists() and Path(report).stat().st_size > 100_000 else ["no report"]),
 ]
 print(*problems, sep="\n", file=sys.stderr)  # noqa: T201
 print(f"{len(executed)} of {len(on_cpu)} questions executed on the CPU, {declined} declined")  # noqa: T201

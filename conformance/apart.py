@@ -16,13 +16,13 @@ from functools import partial
 from multiprocessing.connection import wait
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from conformance import adapters
 from conformance.adapters.base import attempt, first_line
-from conformance.asking import Told, ask_alone, is_ruined, question_of
+from conformance.asking import Told
 from conformance.errors import ConformanceError
 from conformance.model import Answer, Broken, Crashed, Raised, TimedOut
+from conformance.serving import Message, Post, serve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -75,7 +75,7 @@ class Apart:
             ThreadPoolExecutor(max(1, size)) as threads,
         ):
             children = [
-                _Child(_Post(target, device, dtype, Path(folder) / str(index)), self.limit_s)
+                _Child(Post(target, device, dtype, Path(folder) / str(index)), self.limit_s)
                 for index in range(size)
             ]
             try:
@@ -106,36 +106,19 @@ def _work(child: _Child, waiting: deque[tuple[int, Case]], told: dict[int, Told]
         child.end()
 
 
-class _Post(NamedTuple):
-    """What a process is told when it starts: whom it asks and where, and what file it writes to."""
-
-    target: str
-    device: str
-    dtype: str
-    log: Path
-
-
-class _Message(NamedTuple):
-    """What a process says to a case."""
-
-    answer: Answer | ConformanceError
-    ms: float
-    ruined: bool
-
-
 class _Child:
     """A process that answers one case after another; when it is lost, the next gets a fresh one.
 
     One thread asks it; another may stop it.
     """
 
-    def __init__(self, post: _Post, limit_s: float) -> None:
+    def __init__(self, post: Post, limit_s: float) -> None:
         self._post = post
         self._limit_s = limit_s
         self._process: SpawnProcess | None = None
         self._pipe: Connection
         self._stopped = False
-        self._unusable: Broken | None = None
+        self._unusable: Broken | TimedOut | None = None
 
     def ask(self, case: Case) -> Told:
         """The answer to a case, with the milliseconds that it took."""
@@ -150,7 +133,7 @@ class _Child:
         with suppress(OSError):
             self._pipe.send(replace(case, expected=None))
         found = self._receive(self._limit_s, "it gave no answer")
-        if not isinstance(found, _Message):
+        if not isinstance(found, Message):
             return Told(found, _ms_since(begin))
         if isinstance(found.answer, ConformanceError):
             raise found.answer
@@ -186,7 +169,7 @@ class _Child:
                 return Broken("it was stopped")
             context = multiprocessing.get_context("spawn")
             self._pipe, theirs = context.Pipe()
-            process = context.Process(target=_serve, args=(theirs, self._post), daemon=True)
+            process = context.Process(target=serve, args=(theirs, self._post), daemon=True)
             try:
                 process.start()
             except OSError as error:
@@ -194,12 +177,14 @@ class _Child:
             self._process = process
             # While it is open here too, its end is not to be seen.
             theirs.close()
-        found = self._receive(LIMIT_S, "its adapter was not imported")
-        if isinstance(found, str):
-            self._unusable = Broken(f"in a process of its own, {found}")
-            return self._unusable
-        failed: Answer | None = found
-        return failed
+        failed: Any = self._receive(LIMIT_S, "its adapter was not imported")
+        if isinstance(failed, str):
+            failed = Broken(f"in a process of its own, {failed}")
+        if isinstance(failed, Broken | TimedOut):
+            # The next would fare no better, and may take as long to say so.
+            self._unusable = failed
+        found: Answer | None = failed
+        return found
 
     def _receive(self, limit_s: float, lack: str) -> Any:
         """What the process says; or Crashed, TimedOut, Broken, and then it is no longer there."""
@@ -212,7 +197,7 @@ class _Child:
             return Crashed(f"the process ended {_how(self.end())}{self._last_words()}")
         if isinstance(found, Raised | Broken):
             self.end()
-            return Broken(f"its answer cannot be read: {_told(found)}")
+            return Broken(f"its answer cannot be read: {found}")
         return found
 
     def _last_words(self) -> str:
@@ -223,13 +208,6 @@ class _Child:
             return ""
         words = first_line(RuntimeError(said.strip().rpartition("\n")[2]))
         return f": {words}" if words else ""
-
-
-def _told(failure: Raised | Broken) -> str:
-    """An exception that became an answer, in words."""
-    if isinstance(failure, Raised):
-        return f"{failure.type}: {failure.message}"
-    return failure.message
 
 
 def _ms_since(begin: float) -> float:
@@ -254,61 +232,3 @@ def _kill(process: SpawnProcess) -> None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
     process.kill()
-
-
-def _serve(pipe: Connection, post: _Post) -> None:
-    """What a process does: answer cases until there are no more, or until it has been ruined."""
-    # A failed assertion on CUDA prints hundreds of lines, and Ctrl-C is for the parent to heed.
-    _redirect(post.log)
-    if hasattr(os, "setsid"):
-        os.setsid()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    try:
-        adapter = adapters.load(post.target)
-    except ConformanceError as error:
-        pipe.send(str(error))
-        return
-    pipe.send(None)
-    ruined = False
-    while not ruined:
-        try:
-            case = pipe.recv()
-        except EOFError:
-            return
-        _redirect(post.log)
-        message = _answer(adapter, case, post)
-        ruined = message.ruined
-        sent = attempt(partial(pickle.dumps, message))
-        if not isinstance(sent, bytes):
-            unsent = Broken(f"its answer cannot be sent to another process: {_told(sent)}")
-            sent = pickle.dumps(message._replace(answer=unsent))
-        pipe.send_bytes(sent)
-
-
-def _answer(adapter: LossAdapter, case: Case, post: _Post) -> _Message:
-    """One case, asked here."""
-    question = question_of(case, post.device, post.dtype)
-    begin = time.perf_counter()
-    answer: Answer | ConformanceError
-    try:
-        answer = ask_alone(adapter, question)
-    except ConformanceError as error:
-        answer = error
-    return _Message(answer, _ms_since(begin), is_ruined(adapter, post.device))
-
-
-def _redirect(log: Path) -> None:
-    """Send what is written from here on to an empty file, also by other languages than Python."""
-    with log.open("wb") as file:
-        for descriptor in (1, 2):
-            os.dup2(file.fileno(), descriptor)
-
-
-def _end_with_parent() -> None:
-    """Wait for the end of the parent, even if it is killed; then end all of this."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        if hasattr(os, "killpg"):
-            os.killpg(0, signal.SIGKILL)
-        os._exit(1)

@@ -164,11 +164,8 @@ def _in_bulk(adapter: LossAdapter, questions: Sequence[Question]) -> list[Answer
     check = [_watch(question) for question in questions]
     ask = adapter.evaluate_all if questions[0].job is None else adapter.perform_all
     given = attempt(lambda: list(ask(questions)))
-    match given:
-        case Raised(kind, message):
-            return f"{kind}: {message}"
-        case Broken(message):
-            return message
+    if isinstance(given, Raised | Broken):
+        return str(given)
     if len(given) != len(questions):
         return f"it gave {len(given)} answers to {len(questions)} questions"
     return [finish(answer) for finish, answer in zip(check, given, strict=True)]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import msgspec
 import pytest
 
+from conformance import option_help
 from conformance.bench import Bench
 from conformance.corpus import load_corpus
 from conformance.errors import ConformanceError
@@ -46,31 +47,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="numpy, torch, ignite, lightning, fabric, accelerate, an entry point, or"
-        " package.module:Class; torch:* is every way to run PyTorch; may be repeated"
-        " (default: the first four)",
+        help=option_help.ADAPTER,
     )
     group.addoption(
         "--device",
         action="append",
         default=[],
         metavar="DEVICE",
-        help="cpu, cuda, cuda:N, or a kind that an adapter has; may be repeated (default: cpu, and"
-        " cuda where present)",
+        help=option_help.DEVICE,
     )
     group.addoption(
         "--require",
         choices=[grade.name for grade in Grade if grade is not Grade.wrong],
         default="coarse",
-        help="the worst grade that passes (default: coarse)",
+        help=option_help.REQUIRE,
     )
-    group.addoption("--require-cuda", action="store_true", help="an absent CUDA device is an error")
+    group.addoption("--require-cuda", action="store_true", help=option_help.REQUIRE_CUDA)
     group.addoption(
         "--repeat",
         default="1",
         metavar="N",
-        help="ask every question N times, record whether the bits are the same each time, and grade"
-        " the worst (default: 1)",
+        help=option_help.REPEAT,
     )
     group.addoption(
         "--cases",

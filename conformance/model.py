@@ -237,12 +237,20 @@ class Raised:
     type: str
     message: str
 
+    def __str__(self) -> str:
+        """Both, as Python shows an exception."""
+        return f"{self.type}: {self.message}"
+
 
 @dataclass(frozen=True, slots=True)
 class Broken:
     """The answer of an adapter that is itself at fault: wrong, even where an error is due."""
 
     message: str
+
+    def __str__(self) -> str:
+        """What the fault is."""
+        return self.message
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,8 +86,8 @@ def make_plan(
 
     Args:
         corpus: The cases.
-        names: Adapters asked for by name, or by a pattern with ``*``; empty means the built-in
-            ones.
+        names: Adapters asked for by name, or by a pattern with ``*``, of which those that cannot
+            be imported are left out; empty means the built-in ones.
         devices: Devices asked for by name; empty means the CPU, and CUDA where it is present.
         cuda: True to treat CUDA as asked for.
 
@@ -95,6 +95,7 @@ def make_plan(
         ConformanceError: If what was asked for by name is unknown, missing or absent.
     """
     wanted = _devices(devices, cuda=cuda)
+    named = {name for name in names if "*" not in name}
     names = adapters.expand(names)
     items: list[Item] = []
     not_run: list[NotRun] = []
@@ -110,7 +111,7 @@ def make_plan(
     for name, target in targets.items():
         for device in wanted or _defaults(name, target):
             problem = adapters.missing(target)
-            if problem and names:
+            if problem and target in named:
                 raise adapters.MissingFrameworkError(problem)
             if not problem and not _offers(target, device):
                 problem = no_such_device(name, device, _kinds(target))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -32,13 +33,15 @@ if TYPE_CHECKING:
     from conformance.adapters.base import LossAdapter
     from conformance.deviations import Ledger
     from conformance.following import Followings
-    from conformance.results import Fault
+    from conformance.results import Fault, Status
 
 FAULTS: dict[type[object], Fault] = {
     Broken: "broken",
     Crashed: "crashed",
     TimedOut: "timed_out",
 }
+_STATUSES: Sequence[Status] = ("not_run", "passed", "deviates", "failed")
+"""From the best to the worst."""
 
 
 class Runner:
@@ -46,7 +49,8 @@ class Runner:
 
     Attributes:
         require: The worst grade that passes.
-        repeat: How often each group is asked; of different answers, the worst one counts.
+        repeat: How often each group is asked; of different answers, the worst one counts,
+            and one that no deviation excuses is worse than one that is known.
         asker: Who asks.
 
     Args:
@@ -100,12 +104,14 @@ class Runner:
         ]
         results = []
         for tries in zip(*rounds, strict=True):
-            found = max((result for result, _ in tries), key=_severity)
+            judged = [ledger.explain(result, self.require) for result, _ in tries]
+            if known:
+                judged = [known.confirm(result) for result in judged]
+            found = max(judged, key=_severity)
             if self.repeat > 1 and found.status != "not_run":
                 varied = _varied([bits for _, bits in tries])
                 found = msgspec.structs.replace(found, repeated=self.repeat, varied=varied)
-            explained = ledger.explain(found, self.require)
-            results.append(known.confirm(explained) if known else explained)
+            results.append(found)
         return results
 
     def _round(
@@ -116,7 +122,7 @@ class Runner:
         cases: Sequence[Case],
         asked: Sequence[Case],
     ) -> list[tuple[Result, Mapping[str, Hashable]]]:
-        """The result of each case before any deviation is known, and the bits that came."""
+        """The result of each case before any deviation is looked up, and the bits that came."""
         told = self.asker.ask(adapter, device, dtype, asked)
         answers = [each.answer for each in told]
         graded = [i for i, answer in enumerate(answers) if not isinstance(answer, Declined)]
@@ -143,7 +149,7 @@ class Runner:
                 status="passed" if verdict.grade <= self.require else "failed",
                 grade=verdict.grade.name,
                 outputs=verdict.outputs,
-                raised=f"{answer.type}: {answer.message}" if isinstance(answer, Raised) else None,
+                raised=str(answer) if isinstance(answer, Raised) else None,
                 fault=FAULTS.get(type(answer)),
                 reason=verdict.reason,
                 declined=[name for name in case.outputs if name not in asked[index].outputs],
@@ -160,25 +166,30 @@ def _offered(case: Case, adapter: LossAdapter) -> Case:
     return replace(case, outputs=tuple(name for name in case.outputs if name in adapter.outputs))
 
 
-def _severity(result: Result) -> tuple[int, float]:
-    """Sorts the results of one question, the worst last."""
+def _severity(result: Result) -> tuple[int, int, float]:
+    """Sorts the results of one question, the worst last: what nothing excuses is worse than that.
+
+    Of several results that are as bad, the one with the largest error is the worst.
+    """
     errors = [
         float("inf") if output.ulp is None else output.ulp for output in result.outputs.values()
     ]
-    return Grade[result.grade] if result.grade else -1, max(errors, default=0.0)
+    grade = Grade[result.grade] if result.grade else -1
+    return _STATUSES.index(result.status), grade, max(errors, default=0.0)
 
 
 def _bits(answer: Answer) -> dict[str, Hashable]:
-    """Output name to what is the same if, and only if, the bits are."""
+    """Output name to what is the same if, and only if, the bits are; RAISED to the lack of any."""
     if not isinstance(answer, Computed):
         return {RAISED: type(answer).__name__}
-    return {name: tuple(identity(value).values()) for name, value in answer.outputs.items()}
+    outputs = {name: tuple(identity(value).values()) for name, value in answer.outputs.items()}
+    return {RAISED: None, **outputs}
 
 
 def _varied(rounds: Sequence[Mapping[str, Hashable]]) -> list[str]:
-    """The outputs that are not the same bits in all rounds; RAISED where only some gave values."""
-    seen: dict[str, set[Hashable]] = {RAISED: {RAISED in each for each in rounds}}
+    """The outputs that are not the same bits in all rounds that have them."""
+    seen: defaultdict[str, set[Hashable]] = defaultdict(set)
     for each in rounds:
         for name, bits in each.items():
-            seen.setdefault(name, set()).add(bits)
+            seen[name].add(bits)
     return sorted(name for name, values in seen.items() if len(values) > 1)

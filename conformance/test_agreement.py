@@ -68,8 +68,8 @@ def _answer_bits(answer: Answer, asked: tuple[str, ...]) -> Any:
         case Computed(outputs):
             found = {name: identity(outputs[name]) for name in asked if name in outputs}
             return {name: seen.get("bits") or seen.get("digest") for name, seen in found.items()}
-        case Raised(kind, message):
-            return f"{kind}: {message}"
+        case Raised():
+            return str(answer)
         case _:
             return None
 

@@ -162,6 +162,22 @@ def test_an_adapter_is_imported_as_the_run_names_it(
     assert Crashed("the process ended with exit code 4") == told.answer
 
 
+def test_an_adapter_that_takes_too_long_to_import_is_not_imported_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "slow.py").write_text("import time\ntime.sleep(600)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("conformance.apart.LIMIT_S", 2)
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    begin = time.monotonic()
+    told = Apart({"right": "slow:adapter"}).ask(
+        fakes.Right(), "cpu", "float32", [case(name) for name in ("one", "two", "three")]
+    )
+    late = TimedOut("its adapter was not imported within 2 s")
+    assert [late] * 3 == [each.answer for each in told]
+    assert time.monotonic() - begin < 6
+
+
 def test_a_sentence_for_the_user_stays_one() -> None:
     with pytest.raises(ConformanceError, match=r"A sentence for the user\."):
         ask(fakes.Mortal(), "one", "give_a_sentence", "two")

@@ -98,7 +98,7 @@ def test_repro_asks_a_third_partys_adapter(folder: Path) -> None:
     ("arguments", "sentence"),
     [
         (["absent_here"], "no case has the id 'absent_here'"),
-        (["tail_one", "--adapter", "trch"], "unknown adapter 'trch'. Known are"),
+        (["tail_one", "--adapter", "trch"], "unknown adapter 'trch'. Did you mean torch? Known"),
         (["tail_one", "--adapter", "numpy", "--device", "cuda"], "numpy does not run on cuda"),
         (["tail_one", "--device", "tpu"], "torch does not run on tpu: it runs on cpu and cuda"),
         (["long", "--dtype", "float32"], "theme/long is asked in float64, not in float32"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -110,7 +111,7 @@ def test_no_more_failures_are_listed_than_a_person_reads(folder: Path) -> None:
     lines = run(folder, adapter="fakes:HalfTheLoss").stdout.splitlines()
     failed = [line for line in lines if line.startswith("failed: ")]
     assert 21 == len(failed)
-    assert "failed: and 4 more, all of them in the report" == failed[-1]
+    assert "failed: and 4 more; the run has all of them" == failed[-1]
     assert all(len(line) < 500 for line in failed)
 
 
@@ -248,6 +249,7 @@ def test_json_is_all_that_is_on_standard_output(folder: Path) -> None:
         "varied": [],
         "stale": [],
         "problems": [],
+        "notes": [],
     } == found
 
 
@@ -272,15 +274,16 @@ def test_processes_share_the_work_and_give_the_same_results(folder: Path) -> Non
 def test_progress_is_a_line_for_each_group_where_nobody_watches(folder: Path) -> None:
     assert [
         "collecting the questions",
-        "half-the-loss on cpu in float32: 0 of 6 done, 0 failed",
-        "half-the-loss on cpu in float64: 3 of 6 done, 2 failed",
+        "half-the-loss on cpu in float32: 3 questions, 0 of 6 done, 0 failed",
+        "half-the-loss on cpu in float64: 3 questions, 3 of 6 done, 2 failed",
     ] == run(folder, adapter="fakes:HalfTheLoss").stderr.splitlines()
 
 
-def test_progress_is_one_line_of_a_terminal(folder: Path) -> None:
+def on_a_terminal(folder: Path, *arguments: str, adapter: str) -> str:
+    """What a run in which all is well shows while somebody watches."""
     reading, writing = pty.openpty()
     done = subprocess.run(
-        command("--no-report", adapter="numpy"),
+        command(*arguments, "--no-report", adapter=adapter),
         cwd=folder,
         env=surroundings(),
         stdout=subprocess.DEVNULL,
@@ -291,9 +294,45 @@ def test_progress_is_one_line_of_a_terminal(folder: Path) -> None:
     os.close(writing)
     os.close(reading)
     assert 0 == done.returncode
-    assert "numpy on cpu in float64: 3 of 6 done, 0 failed" in shown
+    return shown
+
+
+def test_progress_is_one_line_of_a_terminal(folder: Path) -> None:
+    shown = on_a_terminal(folder, adapter="numpy")
+    assert "numpy on cpu in float64: 3 questions, 3 of 6 done, 0 failed" in shown
     assert "\n" not in shown
     assert shown.endswith("\r\033[K")
+
+
+def test_progress_tells_how_long_a_group_has_been_waited_for(folder: Path) -> None:
+    (folder / "slow.py").write_text(
+        "import time\n"
+        "from conformance.adapters.numpy import NumpyAdapter\n"
+        "class Slow(NumpyAdapter):\n"
+        "    name = 'slow'\n"
+        "    def evaluate_all(self, questions):\n"
+        "        time.sleep(2.5)\n"
+        "        return super().evaluate_all(questions)\n",
+        encoding="utf-8",
+    )
+    shown = on_a_terminal(folder, "-k", "float32", adapter="slow:Slow")
+    told = r"slow on cpu in float32: 3 questions asked 0:0[12] ago, 0 of 3 done, 0 failed"
+    assert re.search(told, shown)
+
+
+def test_a_failure_that_all_questions_share_is_told_once(folder: Path) -> None:
+    (folder / "refusing.py").write_text(
+        "from conformance.adapters.numpy import NumpyAdapter\n"
+        "from conformance.errors import ConformanceError\n"
+        "class Refusing(NumpyAdapter):\n"
+        "    name = 'refusing'\n"
+        "    def evaluate_all(self, questions):\n"
+        "        raise ConformanceError('nothing can be compiled here.')\n",
+        encoding="utf-8",
+    )
+    first, *others = run(folder, adapter="refusing:Refusing").stdout.splitlines()
+    assert "failed: nothing can be compiled here. (6 times)" == first
+    assert not [line for line in others if line.startswith("failed: ")]
 
 
 def test_an_interrupt_exits_with_130_and_keeps_what_there_is(folder: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from report_data import careful, case, not_run, result, run
@@ -98,6 +98,19 @@ def test_autocast_is_better_in_sixteen_bits_and_loses_a_check_of_dtypes(
 
 
 # Invented answers.
+
+
+def test_a_way_that_ends_has_lost_no_error() -> None:
+    due: dict[str, Any] = {"outputs": {}, "grade": "exact", "status": "passed"}
+    failed = {**due, "grade": "wrong", "status": "failed"}
+    results = [
+        result(ONE, "torch", **due, raised="RuntimeError: out of range"),
+        result(ONE, "torch:aten", **failed, reason="returned values where an error is due"),
+        result(ONE, "torch:module", **failed, fault="crashed", reason="crashed: it ended"),
+    ]
+    [group] = ways_of(evidence_of(results))
+    assert {"aten": 1, "module": 0} == {row.subject.way: row.lost_items for row in group.rows}
+    assert [0, 0] == [row.same for row in group.rows]
 
 
 def test_a_way_is_counted_beside_the_plain_form() -> None:

@@ -131,6 +131,8 @@ def test_no_framework_is_imported_before_a_way_is_asked_for() -> None:
 def test_a_star_stands_for_every_way_beside_the_plain_one() -> None:
     assert ["torch", *WAYS] == adapters.expand(["torch:*"])
     assert ["torch:autocast_bf16", "torch:autocast_fp16"] == adapters.expand(["torch:auto*"])
+    with pytest.raises(UnknownAdapterError, match=r"no adapter matches 'torch:\*:\*'"):
+        adapters.expand(["torch:*:*"])
 
 
 def test_an_unknown_way_is_told_the_known_ones() -> None:

@@ -65,9 +65,16 @@ def equal(expected: Any, actual: Any, outputs: tuple[str, ...]) -> bool:
 def test_a_sample_of_the_corpus_is_right_or_a_known_deviation(name: str, dtype: str) -> None:
     way = adapters.load(name)
     ledger = load_ledger(way.ledgers(), way.versions())
-    cases = [case for case in corpus().cases if case.job is None and dtype in case.dtypes]
-    small = [case for case in cases if all(math.prod(a.shape) < 300 for a in case.inputs.values())]
-    results = Runner().run(way, "cpu", dtype, small[::61], ledger)
+    small = [
+        case
+        for case in corpus().cases
+        if dtype in case.dtypes
+        and not way.outputs.isdisjoint(case.outputs)
+        and all(math.prod(array.shape) < 300 for array in case.inputs.values())
+    ]
+    # Others in each dtype.
+    chosen = small[list(FORMATS).index(dtype) :: 127]
+    results = Runner().run(way, "cpu", dtype, chosen, ledger)
     assert [] == [f"{each.case}: {each.reason}" for each in results if each.status == "failed"]
     assert any(each.status == "passed" for each in results)
 

@@ -9,6 +9,7 @@ import shutil
 import sys
 import warnings
 from dataclasses import dataclass
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from importlib import metadata, util
 from typing import TYPE_CHECKING
@@ -133,7 +134,9 @@ def _unknown(problem: str, name: str) -> UnknownAdapterError:
         known = f"{', '.join(ways)}, and {head}:* for all"
     else:
         known = ", ".join(sorted(each for each in _known() if ":" not in each)) + ", torch:*"
-    return UnknownAdapterError(f"{problem}. Known are {known}; or give package.module:Class.")
+    meant = "".join(f" Did you mean {each}?" for each in get_close_matches(name, _known(), n=1))
+    msg = f"{problem}.{meant} Known are {known}; or give package.module:Class."
+    return UnknownAdapterError(msg)
 
 
 def _known() -> set[str]:
@@ -154,11 +157,16 @@ def expand(names: Iterable[str]) -> list[str]:
             expanded.append(name)
             continue
         order = [*OURS, *sorted(_known() - OURS.keys())]
-        found = [each for each in order if any(fnmatchcase(s, name) for s in (each, f"{each}:"))]
+        found = [each for each in order if _matches(each, name)]
         if not found:
             raise _unknown(f"no adapter matches {name!r}", name)
         expanded += found
     return list(dict.fromkeys(expanded))
+
+
+def _matches(name: str, pattern: str) -> bool:
+    # A name without a way is that of the plain one.
+    return fnmatchcase(name, pattern) or (":" not in name and fnmatchcase(f"{name}:", pattern))
 
 
 def missing(name: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import ml_dtypes
@@ -53,6 +54,7 @@ class Tensors:
 
     Attributes:
         question: Where they came from.
+        functional: PyTorch's functional form of the loss, with the question's reduction.
         input: Logits or probabilities; a leaf that requires its gradient.
         targets: A leaf that requires its gradient where the question asks for it.
         weight: None where it is not given; likewise the others.
@@ -63,6 +65,10 @@ class Tensors:
 
     def __init__(self, question: Question) -> None:
         self.question = question
+        functional_form: Any = functional.binary_cross_entropy
+        if question.operation == "bce_with_logits":
+            functional_form = functional.binary_cross_entropy_with_logits
+        self.functional = partial(functional_form, reduction=question.reduction, **question.legacy)
         tensors = {name: to_tensor(a, question.device) for name, a in question.inputs.items()}
         self.input = tensors.pop(OPERATIONS[question.operation].inputs[0])
         # An integer can have no gradient; the loss says what it thinks of it.
@@ -76,8 +82,8 @@ class Tensors:
 
     def given(self) -> dict[str, torch.Tensor]:
         """The tensors that are given, without their history, by the names of these attributes."""
-        tensors = {name: value for name, value in vars(self).items() if name != "question"}
-        return {name: value.detach() for name, value in tensors.items() if value is not None}
+        given = {name: each for name, each in vars(self).items() if isinstance(each, torch.Tensor)}
+        return {name: tensor.detach() for name, tensor in given.items()}
 
     def replaced(self, tensors: Mapping[str, torch.Tensor]) -> Tensors:
         """The same with other tensors, as a function has them while it is transformed."""
@@ -87,19 +93,9 @@ class Tensors:
 
     def loss(self, input_: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """The loss of PyTorch's functional form, with the question's weights and reduction."""
-        question = self.question
-        if question.operation == "bce_with_logits":
-            return functional.binary_cross_entropy_with_logits(
-                input_,
-                targets,
-                weight=self.weight,
-                reduction=question.reduction,
-                pos_weight=self.pos_weight,
-                **question.legacy,
-            )
-        return functional.binary_cross_entropy(
-            input_, targets, weight=self.weight, reduction=question.reduction, **question.legacy
-        )
+        only_of_logits = {} if self.pos_weight is None else {"pos_weight": self.pos_weight}
+        loss: torch.Tensor = self.functional(input_, targets, weight=self.weight, **only_of_logits)
+        return loss
 
     def scaled(self, loss: torch.Tensor) -> torch.Tensor:
         """The loss, multiplied by grad_output where that is given."""

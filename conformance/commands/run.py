@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from conformance import option_help
 from conformance.commands._common import (
     FINE,
     INTERRUPTED,
@@ -59,39 +60,33 @@ def add(commands: Commands) -> None:
         epilog="With --format json the answer has the keys exit, meaning, complete, run, report,"
         " subjects (adapter, device, asked, passed, deviates, failed, not_run), failed, failures"
         " (the first 20), repeated, varied (case, adapter, device, dtype, outputs), stale,"
-        " problems.",
+        " problems, notes.",
     )
     parser.add_argument(
         "--adapter",
         action="append",
         default=[],
         metavar="NAME",
-        help="numpy, torch, ignite, lightning, fabric, accelerate, an entry point, or"
-        " package.module:Class; torch:* is every way to run PyTorch; may be repeated"
-        " (default: the first four)",
+        help=option_help.ADAPTER,
     )
     parser.add_argument(
         "--device",
         action="append",
         default=[],
         metavar="DEVICE",
-        help="cpu, cuda, cuda:N, or a kind that an adapter has; may be repeated (default: cpu, and"
-        " cuda where present)",
+        help=option_help.DEVICE,
     )
     parser.add_argument(
         "--require",
         choices=["exact", "faithful", "accurate", "coarse"],
         default="coarse",
-        help="the worst grade that passes (default: coarse)",
+        help=option_help.REQUIRE,
     )
-    parser.add_argument(
-        "--require-cuda", action="store_true", help="an absent CUDA device is an error"
-    )
+    parser.add_argument("--require-cuda", action="store_true", help=option_help.REQUIRE_CUDA)
     parser.add_argument(
         "--repeat",
         metavar="N",
-        help="ask every question N times, record whether the bits are the same each time, and grade"
-        " the worst (default: 1)",
+        help=option_help.REPEAT,
     )
     parser.add_argument(
         "--cases",
@@ -230,9 +225,13 @@ def _code(progress: Progress, status: int, ending: Ending | None) -> int:
 
 
 def _lines(progress: Progress, code: int, ending: Ending) -> list[str]:
-    lines = [f"failed: {sentence}" for sentence in progress.failures]
-    if more := progress.failed - len(progress.failures):
-        lines.append(f"failed: and {more:,} more, all of them in the report")
+    lines = [
+        f"failed: {sentence}" + (f" ({count:,} times)" if count > 1 else "")
+        for sentence, count in progress.failures.items()
+    ]
+    if more := progress.failed - progress.failures.total():
+        place = "; the run has all of them" if ending.run else ""
+        lines.append(f"failed: and {more:,} more{place}")
     lines += [*ending.lines(), *_plan(progress).absences()]
     subjects = _subjects(progress, ending)
     total = {key: sum(subject[key] for subject in subjects) for key in ("asked", *_STATUSES)}
@@ -263,7 +262,7 @@ def _answer(progress: Progress, code: int, ending: Ending | None) -> dict[str, A
         "report": str(ending.report) if ending and ending.report else None,
         "subjects": _subjects(progress, ending) if ending else [],
         "failed": progress.failed,
-        "failures": progress.failures,
+        "failures": list(progress.failures),
         "repeated": ending.repeated if ending else 1,
         "varied": [
             {
@@ -277,6 +276,7 @@ def _answer(progress: Progress, code: int, ending: Ending | None) -> dict[str, A
         ],
         "stale": list(ending.stale) if ending else [],
         "problems": list(ending.problems) if ending else [],
+        "notes": list(ending.notes) if ending else [],
     }
 
 

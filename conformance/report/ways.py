@@ -30,7 +30,8 @@ class Way:
         largest: The largest distance to the plain form's answer in ulp, of those that have one.
         furthest: The case with that distance, or else one that differs by no number of ulps; None
             where there is none.
-        lost: The cases, each once, in which the plain form raises an error and this way does not.
+        lost: The cases, each once, in which the plain form raises an error and this way gives a
+            value.
         lost_items: Questions of which that is so.
     """
 
@@ -78,20 +79,27 @@ def compare_ways(
         plain = subject._replace(adapter=subject.framework)
         if subject.way and plain in evidence.active:
             groups[plain].append(subject)
-    raised = _raised(evidence, {*groups, *(way for ways in groups.values() for way in ways)})
+    silent = _without_values(
+        evidence, {*groups, *(way for ways in groups.values() for way in ways)}
+    )
     return [
-        Ways(plain, counts[plain], [_compare(plain, way, table, counts, raised) for way in ways])
+        Ways(plain, counts[plain], [_compare(plain, way, table, counts, silent) for way in ways])
         for plain, ways in groups.items()
         if any(way in evidence.active for way in ways)
     ]
 
 
-def _raised(evidence: Evidence, subjects: set[Subject]) -> dict[Subject, set[tuple[str, str]]]:
-    """The case and the dtype of each question that a subject answered with an error."""
-    found: dict[Subject, set[tuple[str, str]]] = {subject: set() for subject in subjects}
+def _without_values(
+    evidence: Evidence, subjects: set[Subject]
+) -> dict[Subject, dict[tuple[str, str], bool]]:
+    """Case and dtype of each question that a subject gave no value to: whether it raised an error.
+
+    It did not where it was at fault, or where its process ended.
+    """
+    found: dict[Subject, dict[tuple[str, str], bool]] = {subject: {} for subject in subjects}
     for subject, result in evidence.results:
-        if result.raised is not None and subject in found:
-            found[subject].add((result.case, result.dtype))
+        if (result.raised is not None or result.fault) and subject in found:
+            found[subject][result.case, result.dtype] = result.raised is not None
     return found
 
 
@@ -100,7 +108,7 @@ def _compare(
     way: Subject,
     table: AnswerTable,
     counts: Mapping[Subject, Counts],
-    raised: Mapping[Subject, set[tuple[str, str]]],
+    silent: Mapping[Subject, Mapping[tuple[str, str], bool]],
 ) -> Way:
     verdicts, steps = table.compare(plain, way)
     common = verdicts != ABSENT
@@ -114,7 +122,7 @@ def _compare(
     lost = [
         table.items[item]
         for item in np.flatnonzero(verdicts > SAME).tolist()
-        if table.items[item] in raised[plain] and table.items[item] not in raised[way]
+        if silent[plain].get(table.items[item]) and table.items[item] not in silent[way]
     ]
     return Way(
         way,

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 RANK = int(os.environ.get("RANK", "0"))
 WORLD = int(os.environ.get("WORLD_SIZE", "1"))
 
+_DESTROYED: list[distributed.ProcessGroup | None] = []
+"""Groups that are left as they are until the process ends."""
+
 
 def decline(question: Question, options: frozenset[str]) -> Declined | None:
     """Decline what only one process takes: a job that asks for more than ``options``."""
@@ -42,6 +45,9 @@ def group(meeting: str) -> Iterator[None]:
     # More threads than cores would cost time, and another order of a sum other last bits.
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", init_method=meeting, rank=RANK, world_size=WORLD)
+    # To free one, PyTorch joined its threads without releasing the lock that they may wait for
+    # until https://github.com/pytorch/pytorch/pull/154976.
+    _DESTROYED.append(distributed.group.WORLD)
     try:
         yield
     finally:

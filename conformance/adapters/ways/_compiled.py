@@ -45,37 +45,36 @@ class Compiled(Batched):
         return super().decline(question)
 
     def evaluate_all(self, questions: Sequence[Question]) -> Iterable[Answer]:
-        """Compute them in batches, and drop what was compiled.
-
-        Raises:
-            ConformanceError: If nothing can be compiled here.
-        """
-        for device in dict.fromkeys(question.device for question in questions):
-            if problem := _problem(self.backend, device):
-                msg = f"{self.name}: {problem}"
-                raise ConformanceError(msg)
+        """Compute them in batches, and drop what was compiled."""
         try:
             return super().evaluate_all(questions)
         finally:
             torch.compiler.reset()
 
-    def prepare(self, examples: Sequence[Tensors]) -> Losses:  # noqa: ARG002 - compiled when called
+    def prepare(self, examples: Sequence[Tensors]) -> Losses:
         """A function that is compiled when it is first called, its gradient likewise.
 
         Without the reset, PyTorch would count the batches as recompilations of one function, give
         up after a few, and run it as it is.
+
+        Raises:
+            ConformanceError: If nothing can be compiled here.
         """
+        self._require(_problem(self.backend, examples[0].question.device))
         torch.compiler.reset()
         compiled = torch.compile(_losses, backend=self.backend, fullgraph=True, dynamic=False)
 
         def losses(batch: Sequence[Tensors]) -> Sequence[torch.Tensor]:
             found, is_compiled = compiled(batch)
-            if not is_compiled:
-                msg = f"{self.name}: {_UNCOMPILED}"
-                raise ConformanceError(msg)
+            self._require(None if is_compiled else _UNCOMPILED)
             return found
 
         return losses
+
+    def _require(self, problem: str | None) -> None:
+        if problem:
+            msg = f"{self.name}: {problem}"
+            raise ConformanceError(msg)
 
     def answers(self, asked: Sequence[Tensors], losses: Sequence[torch.Tensor]) -> list[Answer]:
         """The answers of one round, by one pass of the one backward function that they share."""
@@ -108,4 +107,4 @@ def _problem(backend: str, device: str) -> str | None:
     given = attempt(partial(compiled, torch.ones(3, device=device)))
     if isinstance(given, tuple):
         return None if given[1] else _UNCOMPILED
-    return f"nothing can be compiled here: {given}. Mend the compiler, or leave {backend} out."
+    return f"nothing can be compiled: {given.message}. Repair the compiler, or leave this out."

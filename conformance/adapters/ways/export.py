@@ -40,17 +40,18 @@ class _Losses(nn.Module):
 
     def __init__(self, examples: Sequence[Tensors]) -> None:
         super().__init__()
-        self._examples = examples
+        self._losses = [example.functional for example in examples]
 
     def forward(self, batch: Sequence[Mapping[str, torch.Tensor]]) -> list[torch.Tensor]:
-        asked = [
-            example.replaced(given) for example, given in zip(self._examples, batch, strict=True)
-        ]
-        return [each.loss(each.input, each.targets) for each in asked]
+        return [loss(**given) for loss, given in zip(self._losses, batch, strict=True)]
 
 
 def _arguments(tensors: Tensors) -> dict[str, torch.Tensor]:
-    """What the loss depends on."""
-    names = ("input", "targets", "weight", "pos_weight")
-    given = {name: getattr(tensors, name) for name in names}
+    """What the loss depends on, by the names that its functional form has for it."""
+    given = {
+        "input": tensors.input,
+        "target": tensors.targets,
+        "weight": tensors.weight,
+        "pos_weight": tensors.pos_weight,
+    }
     return {name: tensor for name, tensor in given.items() if tensor is not None}

@@ -1,0 +1,18 @@
+"""Words the options that `pytest conformance` and `bce-conformance run` share."""
+
+from __future__ import annotations
+
+ADAPTER = (
+    "numpy, torch, ignite, lightning, fabric, accelerate, an entry point, or package.module:Class;"
+    " torch:* is every way to run PyTorch; may be repeated (default: the first four)"
+)
+DEVICE = (
+    "cpu, cuda, cuda:N, or a kind that an adapter has; may be repeated (default: cpu, and cuda"
+    " where present)"
+)
+REQUIRE = "the worst grade that passes (default: coarse)"
+REQUIRE_CUDA = "an absent CUDA device is an error"
+REPEAT = (
+    "ask every question N times, record whether the bits are the same each time, and grade the"
+    " worst (default: 1)"
+)
