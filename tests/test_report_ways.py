@@ -194,6 +194,17 @@ def test_ways_of_two_devices_are_named_together_on_each() -> None:
     assert "all ways of torch on cuda" == names.of(cuda, evidence.active)
     some = [subject for subject in cuda if subject.adapter in NAMES[:2]]
     assert "torch on cuda, torch:module on cuda" == names.of(some, evidence.active)
+    some = [subject for subject in evidence.active if subject.adapter in NAMES[:2]]
+    assert "torch, torch:module" == names.of(some, evidence.active)
+
+
+def test_the_overview_adds_up_the_devices_of_many_ways() -> None:
+    both = [result(ONE, name, device=device) for name in NAMES for device in ("cpu", "cuda")]
+    both[-1] = result(ONE, NAMES[-1], formula=careful, device="cuda")
+    page = section_of(render_report([run(both)], [ONE]), "summary")
+    said = " ".join(re.sub(r"<[^>]+>", "", page).split())
+    told = "the same bits in 80 % of the 5 answers of 5 adapters, least often (0 %) in those of"
+    assert f"CPU and CUDA: {told} torch:checkpoint" in said
 
 
 def test_two_ways_are_told_by_their_names() -> None:

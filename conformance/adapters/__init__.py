@@ -134,7 +134,8 @@ def _unknown(problem: str, name: str) -> UnknownAdapterError:
         known = f"{', '.join(ways)}, and {head}:* for all"
     else:
         known = ", ".join(sorted(each for each in _known() if ":" not in each)) + ", torch:*"
-    meant = "".join(f" Did you mean {each}?" for each in get_close_matches(name, _known(), n=1))
+    near = get_close_matches(name, [] if "*" in name else _known(), n=1)
+    meant = "".join(f" Did you mean {each}?" for each in near)
     msg = f"{problem}.{meant} Known are {known}; or give package.module:Class."
     return UnknownAdapterError(msg)
 

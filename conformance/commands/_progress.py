@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import Counter
@@ -44,7 +45,7 @@ class Progress:
         self.interrupted = False
         self.failed = 0
         self.failures: Counter[str] = Counter()
-        self._stream = stream
+        self._stream = None if stream is None else _own(stream)
         self._done = 0
         self._total = 0
         self._groups: Mapping[str, str] = {}
@@ -54,8 +55,9 @@ class Progress:
         self._drawn = 0.0
         self._lock = threading.Lock()
         self._over = threading.Event()
+        self._waiting = threading.Thread(target=self._wait, daemon=True)
         if stream is not None:
-            threading.Thread(target=self._wait, daemon=True).start()
+            self._waiting.start()
 
     def pytest_configure(self, config: pytest.Config) -> None:
         """Remember where the run keeps what becomes of it."""
@@ -108,7 +110,11 @@ class Progress:
     def close(self) -> None:
         """Clear the line."""
         self._over.set()
-        self._draw("", once=True)
+        if self._stream is not None:
+            self._waiting.join()
+            self._draw("", once=True)
+            self._stream.close()
+            self._stream = None
 
     def _count(self, ids: Sequence[str]) -> None:
         self._total = len(ids)
@@ -154,14 +160,17 @@ class Progress:
         if self._stream is None:
             return
         with self._lock:
-            if line and self._over.is_set():
-                return
             self._drawn = time.monotonic()
             if self._stream.isatty():
                 self._stream.write(f"\r\033[K{line[: room(self._stream)]}")
             elif not once:
                 self._stream.write(f"{line}\n")
             self._stream.flush()
+
+
+def _own(stream: TextIO) -> TextIO:
+    """The same place to write to, also while pytest captures what a test writes there."""
+    return os.fdopen(os.dup(stream.fileno()), "w", encoding=stream.encoding, errors=stream.errors)
 
 
 def _sentence(text: str) -> str:

@@ -67,6 +67,11 @@ class InShort:
     grades: int
     href: str
 
+    @property
+    def part(self) -> float:
+        """The same, as a part of what was compared."""
+        return self.same / self.compared
+
 
 def compare_devices(evidence: Evidence, table: AnswerTable) -> list[Devices]:
     """A row for each adapter and version, each two devices that it ran on, and each dtype."""

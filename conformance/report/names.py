@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 MANY = 3
 """From so many ways to run one framework on, they are named together."""
 
-_FEW = 3
+_FEW = 5
 """All ways but so many are named by those that are missing."""
 
 
@@ -47,13 +47,15 @@ class Names:
         if words := self._all_but(members, peers, peers):
             return [words]
         found: list[str] = []
+        told = False
         for place in sorted({subject[1:] for subject in peers}):
             mine = [subject for subject in members if subject[1:] == place]
             here = [subject for subject in peers if subject[1:] == place]
             if mine:
                 words = self._all_but(mine, here, peers)
+                told |= bool(words)
                 found += [words] if words else self._each(mine, peers)
-        return found
+        return found if told else []
 
     def _all_but(
         self, members: Sequence[Subject], peers: Sequence[Subject], everywhere: Sequence[Subject]
