@@ -1,7 +1,7 @@
 """Fails unless a run has executed all that the corpus implies, and left a report of it.
 
-Usage: expect_run.py RUN REPORT [ADAPTER ...], the adapters by name or pattern, as the run was asked
-for; the built-in ones where none is given.
+Usage: expect_run.py RUN REPORT DTYPE [ADAPTER ...], the dtype perhaps "all", the adapters by name or
+pattern, as the run was asked for; the built-in ones where none is given.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from conformance.asking import question_of
 from conformance.corpus import load_corpus
 from conformance.records import read_run
 
-path, report, *names = sys.argv[1:]
+path, report, dtype, *names = sys.argv[1:]
 corpus = load_corpus()
 run = read_run(Path(path))
 
@@ -22,11 +22,12 @@ on_cpu, declined = set(), 0
 for name in expand(names) or BUILT_IN:
     adapter = load(name)
     for case in corpus.cases:
+        dtypes = [each for each in case.dtypes if dtype in (each, "all")]
         offered = case.job is not None or adapter.outputs & set(case.outputs)
         if not offered or adapter.decline(question_of(case, "cpu", case.dtypes[0])) is not None:
-            declined += len(case.dtypes)
+            declined += len(dtypes)
         else:
-            on_cpu |= {(case.id, case.sha256, name, dtype) for dtype in case.dtypes}
+            on_cpu |= {(case.id, case.sha256, name, each) for each in dtypes}
 executed = {
     (result.case, result.sha256, result.adapter, result.dtype)
     for result in run.results

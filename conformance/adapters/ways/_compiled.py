@@ -50,6 +50,9 @@ class Compiled(Batched):
             return super().evaluate_all(questions)
         finally:
             torch.compiler.reset()
+            # To load what Inductor had built made this whole process flush subnormal numbers to
+            # zero, its grading too, until https://github.com/pytorch/pytorch/pull/133842.
+            torch.set_flush_denormal(False)
 
     def prepare(self, examples: Sequence[Tensors]) -> Losses:
         """A function that is compiled when it is first called, its gradient likewise.
