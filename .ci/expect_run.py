@@ -1,7 +1,7 @@
 """Fails unless a run has executed all that the corpus implies, and left a report of it.
 
-Usage: expect_run.py RUN REPORT DTYPE [ADAPTER ...], the dtype perhaps "all", the adapters by name or
-pattern, as the run was asked for; the built-in ones where none is given.
+Usage: expect_run.py RUN REPORT DTYPE [ADAPTER ...]. The dtype may be "all". Adapters are given as
+the run was asked for them, by name or pattern; none stands for the built-in ones.
 """
 
 from __future__ import annotations
