@@ -125,12 +125,20 @@ class Ledger:
             whole: False if the suite's own cases were replaced by others: an entry that matches
                 none of those is then left alone.
         """
-        plan = set(planned)
+        plan: dict[str, set[Key]] = {}
+        for key in planned:
+            plan.setdefault(key[0], set()).add(key)
         found = {(result.case, result.device, result.dtype): result for result in results}
-        devices = {device.partition(":")[0] for _, device, _ in plan}
+        devices = {key[1].partition(":")[0] for keys in plan.values() for key in keys}
         problems = []
         for path, entry in self.entries:
-            covered = {key for key in plan if entry.covers(*key)}
+            # Most patterns are the names of cases, of which there are many.
+            cases = (
+                [entry.cases]
+                if entry.cases in plan
+                else [case for case in plan if fnmatchcase(case, entry.cases)]
+            )
+            covered = {key for case in cases for key in plan[case] if entry.covers(*key)}
             elsewhere = (entry.devices and not devices & set(entry.devices)) or not (
                 covered or whole
             )
@@ -141,8 +149,8 @@ class Ledger:
                 continue
             if not any(_bears_out(result, entry) for result in offered):
                 problem = "no longer deviates" if covered else "matches nothing"
-                cases = one_line(entry.cases)
-                problems.append(f"{path}: the entry for {cases} {problem}. Remove it.")
+                pattern = one_line(entry.cases)
+                problems.append(f"{path}: the entry for {pattern} {problem}. Remove it.")
         return problems
 
 

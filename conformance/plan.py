@@ -6,7 +6,7 @@ import ctypes
 import re
 import sys
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from conformance import adapters
@@ -48,7 +48,7 @@ class Item:
         return f"{self.case.id}-{self.group}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
     """What to run.
 
@@ -62,7 +62,7 @@ class Plan:
     not_run: tuple[NotRun, ...]
     targets: Mapping[str, str]
 
-    @property
+    @cached_property
     def groups(self) -> tuple[Group, ...]:
         """Every group, in order."""
         return tuple(dict.fromkeys(item.group for item in self.items))
