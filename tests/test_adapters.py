@@ -153,9 +153,9 @@ def test_a_path_leads_to_an_adapter() -> None:
 def test_a_framework_that_is_not_installed_comes_with_its_remedy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    listing = adapters.Listing("nowhere:Adapter", ("not_installed_here",), "extra")
+    listing = adapters.Listing("nowhere:Adapter", ("not_installed_here",), "that 'and[this]'")
     monkeypatch.setattr(adapters, "OURS", {"gone": listing})
-    with pytest.raises(MissingFrameworkError, match=r"pip install 'bce-conformance\[extra\]'"):
+    with pytest.raises(MissingFrameworkError, match=r"with: pip install that 'and\[this\]'$"):
         adapters.load("gone")
 
 

@@ -32,6 +32,25 @@ WAYS = {
         "module",
     )
 }
+FRAMEWORK_ADAPTERS = {
+    f"adapters.frameworks.{name}"
+    for name in (
+        "jax",
+        "jax_jit",
+        "keras_jax",
+        "keras_tensorflow",
+        "keras_torch",
+        "lucid",
+        "lucid_module",
+        "mlx",
+        "onnxruntime",
+        "paddle",
+        "sklearn",
+        "tensorflow",
+        "tensorflow_xla",
+        "tinygrad",
+    )
+}
 JOBS = {f"adapters.jobs.{name}" for name in FRAMEWORKS}
 FLOORS = [
     {
@@ -84,6 +103,9 @@ FLOORS = [
         "adapters._refusals",
         "adapters._torch",
         "adapters._trainer",
+        "adapters.frameworks",
+        "adapters.frameworks._keras",
+        "adapters.frameworks._lucid",
         "adapters.jobs",
         "adapters.jobs._loaders",
         "adapters.jobs._processes",
@@ -98,7 +120,10 @@ FLOORS = [
     },
     {"adapters.jobs._ranks"},
     JOBS,
-    ADAPTERS | WAYS | {f"adapters.jobs._ranks_{name}" for name in ("ignite", "lightning", "torch")},
+    ADAPTERS
+    | WAYS
+    | FRAMEWORK_ADAPTERS
+    | {f"adapters.jobs._ranks_{name}" for name in ("ignite", "lightning", "torch")},
     {"adapters", "apart", "asking", "plan", "runner", "serving"},
     {"report"},
     {
@@ -182,7 +207,7 @@ def test_the_oracle_stands_on_the_ground_floor() -> None:
 
 
 def test_an_adapter_imports_no_other() -> None:
-    for names in (ADAPTERS | WAYS, JOBS):
+    for names in (ADAPTERS | WAYS | FRAMEWORK_ADAPTERS, JOBS):
         for path in MODULES:
             if name_of(path) in names:
                 assert set() == imports(path) & names

@@ -31,29 +31,38 @@ class Listing:
     Attributes:
         target: "package.module:Class".
         modules: The frameworks' import names.
-        extra: The extra of this distribution that installs them.
+        install: What pip is told to install them.
         compiles: Whether it needs a C++ compiler, as Inductor does.
         devices: What the class declares, known before it is imported; None where it is not.
     """
 
     target: str
     modules: tuple[str, ...] = ()
-    extra: str | None = None
+    install: str = ""
     devices: tuple[str, ...] | None = None
     compiles: bool = False
+
+
+def _extra(name: str) -> str:
+    return f"'bce-conformance[{name}]'"
 
 
 _TORCH = ("cpu", "cuda")
 BUILT_IN: Mapping[str, Listing] = {
     "numpy": Listing("conformance.adapters.numpy:NumpyAdapter", devices=("cpu",)),
-    "torch": Listing("conformance.adapters.torch:TorchAdapter", ("torch",), "torch", _TORCH),
+    "torch": Listing(
+        "conformance.adapters.torch:TorchAdapter", ("torch",), _extra("torch"), _TORCH
+    ),
     "ignite": Listing(
-        "conformance.adapters.ignite:IgniteAdapter", ("torch", "ignite"), "ignite", _TORCH
+        "conformance.adapters.ignite:IgniteAdapter",
+        ("torch", "ignite"),
+        _extra("ignite"),
+        _TORCH,
     ),
     "lightning": Listing(
         "conformance.adapters.lightning:LightningAdapter",
         ("torch", "pytorch_lightning"),
-        "lightning",
+        _extra("lightning"),
         _TORCH,
     ),
 }
@@ -63,13 +72,13 @@ OPTIONAL: Mapping[str, Listing] = {
     "fabric": Listing(
         "conformance.adapters.fabric:FabricAdapter",
         ("torch", "lightning_fabric"),
-        "lightning",
+        _extra("lightning"),
         _TORCH,
     ),
     "accelerate": Listing(
         "conformance.adapters.accelerate:AccelerateAdapter",
         ("torch", "accelerate"),
-        "accelerate",
+        _extra("accelerate"),
         _TORCH,
     ),
 }
@@ -78,7 +87,7 @@ OPTIONAL: Mapping[str, Listing] = {
 
 def _way(place: str, *, compiles: bool = False) -> Listing:
     target = f"conformance.adapters.ways.{place}"
-    return Listing(target, ("torch",), "torch", _TORCH, compiles=compiles)
+    return Listing(target, ("torch",), _extra("torch"), _TORCH, compiles=compiles)
 
 
 WAYS: Mapping[str, Listing] = {
@@ -100,7 +109,33 @@ WAYS: Mapping[str, Listing] = {
 }
 """Ways in which PyTorch computes a loss, beside its functional form, which is "torch" itself."""
 
-OURS: Mapping[str, Listing] = {**BUILT_IN, **OPTIONAL, **WAYS}
+
+def _framework(place: str, modules: str, install: str) -> Listing:
+    target = f"conformance.adapters.frameworks.{place}"
+    return Listing(target, tuple(modules.split()), install, ("cpu",))
+
+
+FRAMEWORKS: Mapping[str, Listing] = {
+    "jax": _framework("jax:Jax", "jax optax", "jax optax"),
+    "jax:jit": _framework("jax_jit:JaxJit", "jax optax", "jax optax"),
+    "keras:jax": _framework("keras_jax:KerasJax", "keras jax", "keras jax"),
+    "keras:tensorflow": _framework(
+        "keras_tensorflow:KerasTensorflow", "keras tensorflow", "keras tensorflow-cpu"
+    ),
+    "keras:torch": _framework("keras_torch:KerasTorch", "keras torch", "keras torch"),
+    "tensorflow": _framework("tensorflow:Tensorflow", "tensorflow", "tensorflow-cpu"),
+    "tensorflow:xla": _framework("tensorflow_xla:TensorflowXla", "tensorflow", "tensorflow-cpu"),
+    "paddle": _framework("paddle:Paddle", "paddle", "paddlepaddle"),
+    "mlx": _framework("mlx:Mlx", "mlx", "'mlx[cpu]'"),
+    "tinygrad": _framework("tinygrad:Tinygrad", "tinygrad", "tinygrad"),
+    "sklearn": _framework("sklearn:Sklearn", "sklearn", "scikit-learn"),
+    "onnxruntime": _framework("onnxruntime:Onnxruntime", "onnxruntime onnx", "onnxruntime onnx"),
+    "lucid": _framework("lucid:Lucid", "lucid", "-r environments/lucid.txt"),
+    "lucid:module": _framework("lucid_module:LucidModule", "lucid", "-r environments/lucid.txt"),
+}
+"""Frameworks that people compare, each best in an environment of its own: docs/frameworks.md."""
+
+OURS: Mapping[str, Listing] = {**BUILT_IN, **OPTIONAL, **WAYS, **FRAMEWORKS}
 
 
 class UnknownAdapterError(ConformanceError):
@@ -177,7 +212,7 @@ def missing(name: str) -> str | None:
     if absent:
         return (
             f"{name}: not installed: {', '.join(absent)}. "
-            f"Install it with: pip install 'bce-conformance[{listing.extra}]'"
+            f"Install it with: pip install {listing.install}"
         )
     if listing.compiles and not shutil.which(_compiler()):
         return f"{name}: no C++ compiler {_compiler()} is found. Install it, or name one in CXX"

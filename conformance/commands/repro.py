@@ -158,9 +158,11 @@ def _needs(target: str) -> list[str]:
     from conformance import adapters  # noqa: PLC0415
 
     listing = adapters.find(target)
-    extra = f"[{listing.extra}]" if listing.extra else ""
     module = listing.target.partition(":")[0]
-    needs = [f"pip install 'bce-conformance{extra}'"]
+    ours = listing.install.startswith("'bce-conformance[")
+    needs = [f"pip install {listing.install}" if ours else "pip install 'bce-conformance'"]
+    if listing.install and not ours:
+        needs.append(f"pip install {listing.install}")
     if not module.startswith("conformance."):
         needs.append(f"Run it where {module} can be imported.")
     return needs
