@@ -95,19 +95,53 @@ class Asker:
         device, dtype = questions[0].device, questions[0].dtype
         key = adapter.name, device, dtype
         start = time.perf_counter()
-        with _quiet():
-            given = _in_bulk(adapter, questions)
-            if isinstance(given, str):
-                self.broke_off[key] = given
-                # Where nothing runs any more, there is no point in asking one by one.
-                fresh = () if is_ruined(adapter, device) else cases
-                given = [_alone(adapter, question_of(case, device, dtype)) for case in fresh]
+        seen = len(adapter.incidents)
+        again = [partial(question_of, case, device, dtype) for case in cases]
+        given, broke_off = _evaluated(adapter, questions, again)
+        if problems := [*filter(None, [broke_off]), *adapter.incidents[seen:]]:
+            self.broke_off[key] = "; ".join(dict.fromkeys(problems))
         if is_ruined(adapter, device):
             self._lost.add(device)
             self.broke_off[key] = "; ".join(filter(None, [self.broke_off.get(key), LOST]))
             return []
         ms = (time.perf_counter() - start) * 1000 / len(questions)
         return [Told(answer, ms) for answer in given]
+
+
+def answers_to(
+    adapter: LossAdapter, again: Sequence[Callable[[], Question]]
+) -> tuple[list[Answer], str | None]:
+    """Answer questions of one device and dtype in this process.
+
+    Args:
+        adapter: Who is asked.
+        again: Makes each question, afresh if need be: an adapter may have changed its inputs.
+
+    Returns:
+        The answers in order, fewer than there are questions if the device is lost on the way; and
+        why they were not answered in one evaluation, or None.
+    """
+    questions = [make() for make in again]
+    found: dict[int, Answer] = {}
+    for index, question in enumerate(questions):
+        if (answer := _declined(adapter, question)) is not None:
+            found[index] = answer
+    problems = []
+    for of_jobs in (False, True):
+        chosen = [
+            index
+            for index, question in enumerate(questions)
+            if index not in found and (question.job is not None) == of_jobs
+        ]
+        if not chosen:
+            continue
+        given, broke_off = _evaluated(
+            adapter, [questions[index] for index in chosen], [again[index] for index in chosen]
+        )
+        problems += [broke_off] if broke_off else []
+        found |= zip(chosen, given, strict=False)
+    answers = [found[index] for index in range(len(questions)) if index in found]
+    return answers, "; ".join(dict.fromkeys(problems)) or None
 
 
 def is_ruined(adapter: LossAdapter, device: str) -> bool:
@@ -159,6 +193,20 @@ def _quiet() -> Iterator[None]:
         yield
 
 
+def _evaluated(
+    adapter: LossAdapter, questions: Sequence[Question], again: Sequence[Callable[[], Question]]
+) -> tuple[list[Answer], str | None]:
+    """The answers, one by one where one evaluation of all broke off; and why it did."""
+    with _quiet():
+        given = _in_bulk(adapter, questions)
+        if not isinstance(given, str):
+            return given, None
+        # Where nothing runs any more, there is no point in asking one by one.
+        if questions and is_ruined(adapter, questions[0].device):
+            return [], given
+        return [_alone(adapter, make()) for make in again], given
+
+
 def _in_bulk(adapter: LossAdapter, questions: Sequence[Question]) -> list[Answer] | str:
     """The answers of one evaluation of all questions, or why it broke off."""
     check = [_watch(question) for question in questions]
@@ -186,7 +234,7 @@ def _watch(question: Question) -> Callable[[object], Answer]:
         for name, array in question.inputs.items():
             if array.tobytes() != before[name]:
                 return Broken(f"it changed its input {name!r}")
-        if not isinstance(answer, (Computed, Declined, Raised, Broken)):
+        if not isinstance(answer, Answer):
             return Broken(f"it returned {type(answer).__name__}, not Computed(...)")
         if isinstance(answer, Computed):
             for name, value in answer.outputs.items():

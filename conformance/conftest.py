@@ -18,7 +18,7 @@ from conformance.corpus import load_corpus
 from conformance.errors import ConformanceError
 from conformance.files import require_place
 from conformance.model import Grade
-from conformance.plan import make_plan
+from conformance.plan import isolated, make_plan
 from conformance.recording import Recorder
 from conformance.records import require_run
 from conformance.results import Result
@@ -69,6 +69,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help=option_help.REPEAT,
     )
+    group.addoption("--isolate", action="store_true", help=option_help.ISOLATE)
     group.addoption(
         "--cases",
         action="append",
@@ -107,10 +108,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         more = f" and {len(unfilled) - 3} more" if len(unfilled) > 3 else ""
         msg = f"no expected answer: {', '.join(unfilled[:3])}{more}. Run `bce-conformance fill`."
         _refuse(config, msg, of_cases=True)
-    bench = Bench(plan, Grade[options.require], int(options.repeat))
+    bench = Bench(
+        isolated(plan) if options.isolate else plan, Grade[options.require], int(options.repeat)
+    )
     config.stash[BENCH] = bench
     if not hasattr(config, "workerinput"):
-        names = ("adapter", "device", "require", "repeat", "cases", "keyword")
+        names = ("adapter", "device", "require", "repeat", "isolate", "cases", "keyword")
         given = {name: str(value) for name in names if (value := getattr(options, name))}
         path = config.invocation_params.dir / options.run_file
         try:

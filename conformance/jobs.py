@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping  # noqa: TC003 - msgspec reads the annotations
 from dataclasses import dataclass, field, fields, replace
 from math import prod
-from typing import TYPE_CHECKING, Any, Literal, get_args
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import Any, Literal, get_args
 
 ModelName = Literal["linear", "linear_sigmoid", "mlp", "mlp_sigmoid", "conv", "dropout_linear"]
 OptimizerName = Literal["sgd", "adam", "adamw"]

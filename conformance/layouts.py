@@ -42,12 +42,13 @@ def _transposed(array: Values) -> Values:
 
 def _strided(array: Values) -> Values:
     _require(array.ndim > 0, "an axis")
-    buffer = np.full((*array.shape, 2), _spoiler(array.dtype), array.dtype)
+    buffer = np.full((*array.shape, 2), spoiler(array.dtype), array.dtype)
     buffer[..., 0] = array
     return buffer[..., 0]
 
 
-def _spoiler(dtype: np.dtype[Any]) -> Any:
+def spoiler(dtype: np.dtype[Any]) -> Any:
+    """What spoils every result: NaN, or the largest integer; True."""
     return np.iinfo(dtype).max if dtype.kind in "iu" else dtype.type(math.nan)
 
 

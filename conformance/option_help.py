@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 ADAPTER = (
-    "numpy, torch, ignite, lightning, fabric, accelerate, an entry point, or package.module:Class;"
-    " torch:* is every way to run PyTorch; may be repeated (default: the first four)"
+    "numpy, torch, ignite, lightning, fabric, accelerate, jax or another framework of docs/"
+    "frameworks.md, an entry point, package.module:Class, or 'worker:COMMAND'; torch:* is every way"
+    " to run PyTorch; may be repeated (default: the first four)"
 )
 DEVICE = (
     "cpu, cuda, cuda:N, or a kind that an adapter has; may be repeated (default: cpu, and cuda"
@@ -16,3 +17,4 @@ REPEAT = (
     "ask every question N times, record whether the bits are the same each time, and grade the"
     " worst (default: 1)"
 )
+ISOLATE = "ask each adapter in a worker process, which it may crash or hang without harm to the run"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import re
+import shlex
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from conformance.adapters.base import attempt, no_such_device
 from conformance.errors import ConformanceError, one_line
 from conformance.results import NotRun
 from conformance.wording import count_of, some_of
+from conformance.workers.adapter import own_command
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -80,7 +82,11 @@ class Plan:
 
 
 def make_plan(
-    corpus: Corpus, names: Sequence[str] = (), devices: Sequence[str] = (), *, cuda: bool = False
+    corpus: Corpus,
+    names: Sequence[str] = (),
+    devices: Sequence[str] = (),
+    *,
+    cuda: bool = False,
 ) -> Plan:
     """Plan a run.
 
@@ -95,7 +101,7 @@ def make_plan(
         ConformanceError: If what was asked for by name is unknown, missing or absent.
     """
     wanted = _devices(devices, cuda=cuda)
-    named = {name for name in names if "*" not in name}
+    named = {name for name in names if not adapters.is_pattern(name)}
     names = adapters.expand(names)
     items: list[Item] = []
     not_run: list[NotRun] = []
@@ -131,6 +137,17 @@ def make_plan(
             else:
                 items += planned
     return Plan(tuple(items), tuple(not_run), targets)
+
+
+def isolated(plan: Plan) -> Plan:
+    """The plan with each adapter in a worker process, unless it is one already."""
+    targets = {
+        name: target
+        if target.startswith(adapters.WORKER)
+        else adapters.WORKER + shlex.join(own_command(target))
+        for name, target in plan.targets.items()
+    }
+    return replace(plan, targets=targets)
 
 
 def require_device(device: str) -> None:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 ENTRY_POINTS = "bce_conformance.adapters"
+WORKER = "worker:"
+"""What stands before the command of a worker, where the name of an adapter may stand."""
+
 _NAME = re.compile(r"[A-Za-z0-9._-]+(:[A-Za-z0-9._-]+)?")
 
 
@@ -155,8 +158,8 @@ def find(name: str) -> Listing:
     if own := OURS.get(name):
         return own
     found = metadata.entry_points(group=ENTRY_POINTS)
-    if name in found.names:
-        return Listing(found[name].value)
+    if name in found.names or name.startswith(WORKER):
+        return Listing(name if name.startswith(WORKER) else found[name].value)
     if ":" in name and name.partition(":")[0] not in OURS:
         return Listing(name)
     raise _unknown(f"unknown adapter {name!r}", name)
@@ -189,7 +192,7 @@ def expand(names: Iterable[str]) -> list[str]:
     """
     expanded = []
     for name in names:
-        if "*" not in name:
+        if not is_pattern(name):
             expanded.append(name)
             continue
         order = [*OURS, *sorted(_known() - OURS.keys())]
@@ -198,6 +201,11 @@ def expand(names: Iterable[str]) -> list[str]:
             raise _unknown(f"no adapter matches {name!r}", name)
         expanded += found
     return list(dict.fromkeys(expanded))
+
+
+def is_pattern(name: str) -> bool:
+    """Whether it may stand for several adapters; the command of a worker stands for itself."""
+    return "*" in name and not name.startswith(WORKER)
 
 
 def _matches(name: str, pattern: str) -> bool:
@@ -233,6 +241,11 @@ def load(name: str) -> LossAdapter:
     """
     if problem := missing(name):
         raise MissingFrameworkError(problem)
+    if name.startswith(WORKER):
+        # It extends what stands in this package.
+        from conformance.workers.adapter import connect  # noqa: PLC0415
+
+        return _sound(connect(name.removeprefix(WORKER).strip()), name)
     module, _, attribute = find(name).target.partition(":")
     try:
         # A deprecation inside a framework is no business of whoever grades it.
@@ -249,6 +262,10 @@ def load(name: str) -> LossAdapter:
             "Check the module, and its packages."
         )
         raise UnknownAdapterError(msg) from None
+    return _sound(adapter, name)
+
+
+def _sound(adapter: object, name: str) -> LossAdapter:
     if not isinstance(adapter, LossAdapter):
         msg = f"adapter {name!r} is not a subclass of conformance.adapters.base.LossAdapter."
         raise UnknownAdapterError(msg)

@@ -39,6 +39,8 @@ class LossAdapter(ABC):
             its inputs, where it is another one: {"bfloat16": "float32"} under autocast.
         distributions: The installed distributions whose versions belong in a report.
         jobs: The module that does whole jobs, where there is one: see ``perform``.
+        incidents: What went wrong between its answers and costs none of them, a sentence each, for
+            the run to tell; an adapter that has some begins with a list of its own.
 
     The name of one of several ways to run a framework is the framework's, a colon and the way's.
     """
@@ -54,13 +56,14 @@ class LossAdapter(ABC):
     loss_dtypes: ClassVar[Mapping[str, str]] = {}
     distributions: ClassVar[tuple[str, ...]] = ()
     jobs: ClassVar[ModuleType | None] = None
+    incidents: Sequence[str] = ()
 
     @abstractmethod
-    def evaluate(self, question: Question) -> Computed:
+    def evaluate(self, question: Question) -> Answer:
         """Compute the outputs that ``question`` asks for.
 
         Returns:
-            NumPy arrays of the question's dtype: the loss as the framework returns it, and
+            Computed: NumPy arrays of the question's dtype: the loss as the framework returns it, and
             gradients of the sum of that loss, of the shape of their input.
 
         Raises:

@@ -83,11 +83,8 @@ def add(commands: Commands) -> None:
         help=option_help.REQUIRE,
     )
     parser.add_argument("--require-cuda", action="store_true", help=option_help.REQUIRE_CUDA)
-    parser.add_argument(
-        "--repeat",
-        metavar="N",
-        help=option_help.REPEAT,
-    )
+    parser.add_argument("--repeat", metavar="N", help=option_help.REPEAT)
+    parser.add_argument("--isolate", action="store_true", help=option_help.ISOLATE)
     parser.add_argument(
         "--cases",
         action="append",
@@ -159,7 +156,7 @@ def _pytest(options: argparse.Namespace, progress: Progress) -> tuple[int, str]:
     # follows them for paths, and would import a conftest.py beside one.
     for name in ("adapter", "device", "cases"):
         arguments += [f"--{name}={value}" for value in getattr(options, name)]
-    for flag in ("require_cuda", "no_report"):
+    for flag in ("require_cuda", "no_report", "isolate"):
         arguments += [f"--{flag.replace('_', '-')}"] * getattr(options, flag)
     for option, value in {
         "--require": options.require,
