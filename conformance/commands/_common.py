@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Sequence
 
     from conformance.corpus import Corpus
@@ -96,7 +96,33 @@ def load_cases(options: argparse.Namespace) -> Corpus:
 
 def add_runs(parser: argparse.ArgumentParser) -> None:
     """Add the run files that a command reads."""
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run file")
+    parser.add_argument(
+        "runs",
+        nargs="+",
+        type=Path,
+        action=_Runs,
+        metavar="RUN",
+        help="a run file, or a folder of them",
+    )
+
+
+class _Runs(argparse.Action):
+    """Takes the run files in a folder in its place, those in folders below it included."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,  # noqa: ARG002 - as argparse calls it
+    ) -> None:
+        found: list[Path] = []
+        for path in values:
+            inside = sorted(path.rglob("*.jsonl.gz")) if path.is_dir() else [path]
+            if not inside:
+                parser.error(f"{path}: no run file (NAME.jsonl.gz) is in it")
+            found += inside
+        setattr(namespace, self.dest, found)
 
 
 def load_runs(paths: Sequence[Path]) -> list[Run]:
