@@ -36,6 +36,7 @@ class Listing:
         modules: The frameworks' import names.
         install: What pip is told to install them.
         compiles: Whether it needs a C++ compiler, as Inductor does.
+        programs: The other programs that it calls.
         devices: What the class declares, known before it is imported; None where it is not.
     """
 
@@ -44,6 +45,7 @@ class Listing:
     install: str = ""
     devices: tuple[str, ...] | None = None
     compiles: bool = False
+    programs: tuple[str, ...] = ()
 
 
 def _extra(name: str) -> str:
@@ -113,11 +115,13 @@ WAYS: Mapping[str, Listing] = {
 """Ways in which PyTorch computes a loss, beside its functional form, which is "torch" itself."""
 
 
-def _framework(place: str, modules: str, install: str) -> Listing:
+def _framework(place: str, modules: str, install: str, programs: str = "") -> Listing:
     target = f"conformance.adapters.frameworks.{place}"
-    return Listing(target, tuple(modules.split()), install, ("cpu",))
+    needed = tuple(programs.split())
+    return Listing(target, tuple(modules.split()), install, ("cpu",), programs=needed)
 
 
+_LUCID = "--no-deps --ignore-requires-python -r environments/lucid.txt"
 FRAMEWORKS: Mapping[str, Listing] = {
     "jax": _framework("jax:Jax", "jax optax", "jax optax"),
     "jax:jit": _framework("jax_jit:JaxJit", "jax optax", "jax optax"),
@@ -130,11 +134,11 @@ FRAMEWORKS: Mapping[str, Listing] = {
     "tensorflow:xla": _framework("tensorflow_xla:TensorflowXla", "tensorflow", "tensorflow-cpu"),
     "paddle": _framework("paddle:Paddle", "paddle", "paddlepaddle"),
     "mlx": _framework("mlx:Mlx", "mlx", "'mlx[cpu]'"),
-    "tinygrad": _framework("tinygrad:Tinygrad", "tinygrad", "tinygrad"),
+    "tinygrad": _framework("tinygrad:Tinygrad", "tinygrad", "tinygrad", "clang"),
     "sklearn": _framework("sklearn:Sklearn", "sklearn", "scikit-learn"),
     "onnxruntime": _framework("onnxruntime:Onnxruntime", "onnxruntime onnx", "onnxruntime onnx"),
-    "lucid": _framework("lucid:Lucid", "lucid", "-r environments/lucid.txt"),
-    "lucid:module": _framework("lucid_module:LucidModule", "lucid", "-r environments/lucid.txt"),
+    "lucid": _framework("lucid:Lucid", "lucid", _LUCID),
+    "lucid:module": _framework("lucid_module:LucidModule", "lucid", _LUCID),
 }
 """Frameworks that people compare, each best in an environment of its own: docs/frameworks.md."""
 
@@ -224,6 +228,9 @@ def missing(name: str) -> str | None:
         )
     if listing.compiles and not shutil.which(_compiler()):
         return f"{name}: no C++ compiler {_compiler()} is found. Install it, or name one in CXX"
+    for program in listing.programs:
+        if not shutil.which(program):
+            return f"{name}: the program {program}, which it calls, is not found. Install it"
     return None
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from conformance.adapters.base import LossAdapter, no_such_device
 from conformance.errors import ConformanceError, one_line
+from conformance.model import TimedOut
 from conformance.workers.process import LIMIT_S, LostError, Worker
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from conformance.model import Answer, Question
     from conformance.workers.messages import DeviceMessage
 
+_OWN = [sys.executable, "-P", "-m", "conformance.cli"]
 LIMIT_VARIABLE = "BCE_CONFORMANCE_WORKER_LIMIT"
 MOST_QUESTIONS = 128
 MOST_ELEMENTS = 1_000_000
@@ -44,11 +46,27 @@ class WorkerAdapter(LossAdapter):
         self._devices: dict[str, DeviceMessage] = {}
 
     def evaluate(self, question: Question) -> Answer:
-        """The answer to a question in an evaluation of its own."""
+        """The answer to a question in an evaluation of its own.
+
+        An earlier question may be what has spoilt the process, so a fresh one is asked as well.
+        """
+        used = self.worker.used
         try:
-            (answer,) = self.worker.ask([question]).answers
+            return self._answer(question)
+        except LostError as lost:
+            # To wait as long once more would cost too much.
+            if not used or isinstance(lost.fault, TimedOut):
+                return lost.fault
+            told = one_line(lost.fault.message)
+        try:
+            answer = self._answer(question)
         except LostError as lost:
             return lost.fault
+        self.incidents.append(f"{told}; a fresh process gave the answer")
+        return answer
+
+    def _answer(self, question: Question) -> Answer:
+        (answer,) = self.worker.ask([question]).answers
         assert answer is not None  # noqa: S101 - it has been asked by itself
         return answer
 
@@ -127,8 +145,11 @@ def connect(command: str) -> LossAdapter:
         ConformanceError: If it cannot be started, or does not speak the protocol.
     """
     words = _words(command)
-    own = words[:3] == [sys.executable, "-m", "conformance.cli"]
-    worker = Worker(words, _limit_s(), own_environment() if own else None)
+    own = words[: len(_OWN)] == _OWN
+    limit_s = _limit_s()
+    environment = own_environment() if own else None
+    worker = Worker(words, limit_s, environment, max(limit_s, LIMIT_S))
+    atexit.register(worker.end)
     shown = one_line(command)
     try:
         offered = worker.describe().adapter
@@ -136,7 +157,6 @@ def connect(command: str) -> LossAdapter:
         said = lost.fault.message.rstrip(".")
         msg = f"worker {shown!r} cannot be asked: {said}. Try the command by itself."
         raise ConformanceError(msg) from None
-    atexit.register(worker.end)
     members = {
         "name": offered.name,
         "operations": frozenset(offered.operations),
@@ -158,7 +178,7 @@ def connect(command: str) -> LossAdapter:
 
 def own_command(target: str) -> list[str]:
     """The command of a worker that serves an adapter of this environment."""
-    return [sys.executable, "-m", "conformance.cli", "worker", "--adapter", target]
+    return [*_OWN, "worker", "--adapter", target]
 
 
 def own_environment() -> dict[str, str]:

@@ -89,8 +89,14 @@ def say(process: subprocess.Popen[bytes], message: FromHost, last: bool = False)
         process.stdin.write(encode(message))
         process.stdin.flush()
     if last:
-        with suppress(OSError, ValueError):
-            process.stdin.close()
+        hang_up(process)
+
+
+def hang_up(process: subprocess.Popen[bytes]) -> None:
+    """Close the process's input."""
+    assert process.stdin is not None  # noqa: S101 - it is a pipe
+    with suppress(OSError, ValueError):
+        process.stdin.close()
 
 
 def how_it_ended(code: int | None) -> str:

@@ -25,7 +25,7 @@ from conformance.workers.messages import (
     Stop,
     decode,
 )
-from conformance.workers.pipes import Said, how_it_ended, kill, say
+from conformance.workers.pipes import Said, hang_up, how_it_ended, kill, say
 from conformance.workers.wire import answer_of, question_message
 
 if TYPE_CHECKING:
@@ -93,6 +93,12 @@ class Worker:
         self._numbers = count(1)
         self._stopped = False
         self._unusable: Broken | Crashed | TimedOut | None = None
+        self._used = False
+
+    @property
+    def used(self) -> bool:
+        """Whether the process that the next question goes to has been asked before."""
+        return self._used and self._process is not None and self._process.poll() is None
 
     def describe(self, *devices: str) -> Started:
         """What the worker offers, and what it knows of some devices.
@@ -104,7 +110,9 @@ class Worker:
             if self._process is None or self._process.poll() is not None:
                 self.end()
                 self._start()
-            started: Started = self._exchange(Start(PROTOCOL, devices), Started, "it did not start")
+            started: Started = self._exchange(
+                Start(PROTOCOL, devices), Started, self._start_s, "it did not start"
+            )
         except LostError as lost:
             # The next would fare no better, and may take as long to say so.
             self._unusable = lost.fault
@@ -128,7 +136,8 @@ class Worker:
             self.describe()
         numbers = [next(self._numbers) for _ in questions]
         asked = Questions(next(self._numbers), list(map(question_message, questions, numbers)))
-        found = self._exchange(asked, Answers, "it gave no answer")
+        self._used = True
+        found = self._exchange(asked, Answers, self._limit_s, "it gave no answer")
         if found.id != asked.id:
             self._give_up(Broken(f"it answered message {found.id} where {asked.id} was asked"))
         given = [each.id for each in found.answers]
@@ -142,7 +151,7 @@ class Worker:
             self.end()
         else:
             # What else it has to say belongs to these questions, and not to the next.
-            self._exchange(Start(PROTOCOL), Started, "it did not go on")
+            self._exchange(Start(PROTOCOL), Started, self._limit_s, "it did not go on")
         return Reply(answers, found.broke_off)
 
     def stop(self) -> None:
@@ -173,9 +182,8 @@ class Worker:
             kill(process)
             with suppress(subprocess.TimeoutExpired):
                 process.wait(_GRACE_S)
-        assert process.stdin is not None  # noqa: S101 - it is a pipe
-        with suppress(OSError, ValueError):
-            process.stdin.close()
+        # Somebody who has got away may hold the pipe, and it be full.
+        threading.Thread(target=hang_up, args=(process,), daemon=True).start()
         return process.returncode
 
     def _start(self) -> None:
@@ -195,8 +203,9 @@ class Worker:
             except (OSError, ValueError) as error:
                 raise LostError(Broken(f"it cannot be started: {first_line(error)}")) from None
             self._said = Said(self._process)
+            self._used = False
 
-    def _exchange(self, message: FromHost, kind: type[Any], lack: str) -> Any:
+    def _exchange(self, message: FromHost, kind: type[Any], limit_s: float, lack: str) -> Any:
         """The reply to a message.
 
         Raises:
@@ -206,7 +215,6 @@ class Worker:
         assert self._process is not None  # noqa: S101 - it has been started
         # One that does not read would keep this thread waiting.
         threading.Thread(target=say, args=(self._process, message), daemon=True).start()
-        limit_s = self._start_s if kind is Started else self._limit_s
         deadline = time.monotonic() + limit_s
         over = False
         while True:

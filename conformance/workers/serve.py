@@ -7,6 +7,7 @@ import queue
 import signal
 import sys
 import threading
+import time
 from contextlib import suppress
 from functools import partial
 from typing import IO, TYPE_CHECKING
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from conformance.model import Answer, Question
     from conformance.workers.messages import FromWorker, QuestionMessage, Questions
 
+_GRACE_S = 3.0
 _RUINED = 70  # As sysexits.h has it: an internal error.
 
 
@@ -47,7 +49,7 @@ def serve(target: str) -> int:
     """Answer until the host is done.
 
     Returns:
-        0 if it said so, 1 if nothing could be answered.
+        0 if it has ended, 1 if nothing could be answered.
     """
     lines, output = _take_over()
 
@@ -58,6 +60,8 @@ def serve(target: str) -> int:
     worker: _Session | None = None
     while True:
         line = lines.get()
+        if not line:
+            return 0
         try:
             message = decode(line, FromHost)
             if isinstance(message, Stop):
@@ -66,10 +70,8 @@ def serve(target: str) -> int:
                 _require(message.protocol)
                 worker = worker or _Session(adapters.load(target))
                 say(worker.start(message))
-            elif worker is None:
-                say(Failed("the first message has to be start"))
             else:
-                say(worker.answer(message))
+                say(_begun(worker).answer(message))
         except (ConformanceError, ProtocolError) as error:
             say(Failed(one_line(str(error))))
             if worker is None:
@@ -150,6 +152,13 @@ def _device(adapter: LossAdapter, device: str) -> DeviceMessage:
     )
 
 
+def _begun(worker: _Session | None) -> _Session:
+    if worker is None:
+        msg = "the first message has to be start"
+        raise ProtocolError(msg)
+    return worker
+
+
 def _require(protocol: int) -> None:
     if protocol != PROTOCOL:
         msg = (
@@ -179,12 +188,14 @@ def _take_over() -> tuple[queue.SimpleQueue[bytes], IO[bytes]]:
 
 
 def _listen(requests: IO[bytes], lines: queue.SimpleQueue[bytes]) -> None:
-    """Take lines as they come; with the host's end ends all of this, whatever it is doing."""
+    """Take lines as they come; soon after their end ends all of this, whatever it is doing."""
     with suppress(OSError):
         for line in requests:
             lines.put(line)
             if line.strip() == encode(Stop()).strip():
                 return
+    lines.put(b"")
+    time.sleep(_GRACE_S)
     if hasattr(os, "killpg") and os.getpgid(0) == os.getpid():
         os.killpg(0, signal.SIGKILL)
     os._exit(1)

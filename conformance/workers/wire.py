@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from conformance.adapters.base import first_line
 from conformance.errors import one_line
 from conformance.layouts import spoiler
 from conformance.mixing import numpy_dtype
@@ -61,8 +62,12 @@ def array_of(message: ArrayMessage) -> np.ndarray[Any, Any]:
     if len(raw) != math.prod(message.shape) * dtype.itemsize:
         msg = f"{len(raw)} bytes are no {message.dtype} array of shape {tuple(message.shape)}"
         raise ProtocolError(msg)
-    values = np.frombuffer(raw, dtype).reshape(message.shape).copy()
-    return values if message.strides is None else _laid_out(values, message.strides)
+    try:
+        values = np.frombuffer(raw, dtype).reshape(message.shape).copy()
+        return values if message.strides is None else _laid_out(values, message.strides)
+    except (ValueError, OverflowError) as error:
+        msg = f"{len(raw)} bytes cannot be laid out in shape {tuple(message.shape)}: {error}"
+        raise ProtocolError(msg) from None
 
 
 def _laid_out(values: np.ndarray[Any, Any], strides: Sequence[int]) -> np.ndarray[Any, Any]:
@@ -81,6 +86,11 @@ def _laid_out(values: np.ndarray[Any, Any], strides: Sequence[int]) -> np.ndarra
     )
     laid[...] = values
     return laid
+
+
+def _line(text: str) -> str:
+    """What another program says, as a run can hold it: as a message of an exception is."""
+    return first_line(ValueError(text))
 
 
 def question_message(question: Question, number: int) -> QuestionMessage:
@@ -154,11 +164,11 @@ def answer_of(message: AnswerMessage) -> Answer:
         msg = f"the answer {message.id} has {several}"
         raise ProtocolError(msg)
     if message.declined is not None:
-        return Declined(message.declined)
+        return Declined(_line(message.declined))
     if message.raised is not None:
-        return Raised(message.raised.type, message.raised.message)
+        return Raised(_line(message.raised.type), _line(message.raised.message))
     if message.broken is not None:
-        return Broken(message.broken)
+        return Broken(_line(message.broken))
     outputs = message.outputs or {}
     return Computed(
         **{name: None if each is None else array_of(each) for name, each in outputs.items()}
