@@ -21,7 +21,9 @@ from conformance.commands import (
     run,
     schema,
     show,
+    smoke,
     summary,
+    worker,
 )
 from conformance.commands._common import INTERRUPTED, INVALID, UNREAD, USAGE, clear, warn
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 # In the order in which --help lists them.
 _COMMANDS = (
     run,
+    smoke,
     report,
     listing,
     show,
@@ -43,6 +46,7 @@ _COMMANDS = (
     fill,
     schema,
     deviations,
+    worker,
 )
 
 

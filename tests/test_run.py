@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from factories import make_case
-from running import CASES, PACKAGE, TESTS, Ran, run
+from running import CASES, PACKAGE, Ran, run
 
 from conformance.corpus import load_glossary
 from conformance.fill import fill
@@ -129,26 +129,6 @@ def test_cases_that_ask_for_some_outputs_are_compared_like_others(folder: Path) 
     path.write_text(text, encoding="utf-8")
     fill(path, "theme", load_glossary([folder]))
     assert 0 == run(folder, "--adapter", "torch", "--adapter", "lightning", adapter="").code
-
-
-def test_the_adapter_that_contributing_shows_runs_as_it_stands(folder: Path) -> None:
-    text = (TESTS.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    example = text.partition("```python\n")[2].partition("```")[0]
-    (folder / "my_module.py").write_text(example, encoding="utf-8")
-    (folder / "my_framework.py").write_text(
-        "import numpy as np\n"
-        "from conformance.adapters.numpy import NumpyAdapter, bce_with_logits, check_shapes\n"
-        "def bce(reduction, logits, targets, weight=np.float32(1), pos_weight=np.float32(1)):\n"
-        "    check_shapes({'targets': targets}, logits.shape)\n"
-        "    outputs = bce_with_logits(logits, targets, pos_weight)\n"
-        "    weighted = {name: weight * values for name, values in outputs.items()}\n"
-        "    found = NumpyAdapter().reduce(weighted, reduction)\n"
-        "    return found['loss'], found['logits_grad']\n",
-        encoding="utf-8",
-    )
-    ran = run(folder, adapter="my_module:MyAdapter")
-    assert 0 == ran.code, ran.output
-    assert {"passed", "not_run"} == set(ran.results.values())
 
 
 def test_the_trainers_are_compared_with_raw_pytorch_and_with_themselves(folder: Path) -> None:
