@@ -260,6 +260,8 @@ def load(name: str) -> LossAdapter:
             warnings.simplefilter("ignore")
             found = getattr(importlib.import_module(module), attribute)
             adapter = found() if isinstance(found, type) else found
+    except ConformanceError:
+        raise
     except (Exception, SystemExit) as error:
         kind = (
             "" if isinstance(error, (ImportError, AttributeError)) else f"{type(error).__name__}: "

@@ -63,8 +63,8 @@ class LossAdapter(ABC):
         """Compute the outputs that ``question`` asks for.
 
         Returns:
-            Computed: NumPy arrays of the question's dtype: the loss as the framework returns it, and
-            gradients of the sum of that loss, of the shape of their input.
+            Computed: NumPy arrays of the question's dtype: the loss as the framework returns it,
+            and gradients of the sum of that loss, of the shape of their input.
 
         Raises:
             Exception: Whatever the framework raises; it becomes the answer.
