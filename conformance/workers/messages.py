@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence  # noqa: TC003 - msgspec reads the annotations
+from inspect import cleandoc
 from typing import Annotated, Any
 
 import msgspec
@@ -216,6 +217,9 @@ def json_schema() -> dict[str, Any]:
     (schema,), parts = msgspec.json.schema_components(
         [FromHost | FromWorker], ref_template="#/$defs/{name}"
     )
+    for part in parts.values():
+        if "description" in part:
+            part["description"] = cleandoc(part["description"])
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"A message of protocol {PROTOCOL} of bce-conformance",

@@ -147,6 +147,8 @@ class Worker:
             answers = [None if each.alone else answer_of(each) for each in found.answers]
         except ProtocolError as error:
             self._give_up(Broken(f"its answer cannot be read: {error}"))
+        if answers == [None]:
+            self._give_up(Broken("it wanted to be asked by itself, and was"))
         if found.ruined:
             self.end()
         else:
