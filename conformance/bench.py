@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from conformance import adapters
 from conformance.adapters.base import attempt
 from conformance.deviations import Ledger, load_ledger
+from conformance.errors import ConformanceError
 from conformance.following import Followings, load_followings
 from conformance.runner import Runner
 
@@ -33,7 +34,7 @@ class Bench:
         self._runner = Runner(require, repeat, plan.targets)
         self._selected: Mapping[Group, Sequence[Case]] = {}
         self._adapters: dict[str, LossAdapter] = {}
-        self._results: dict[Group, dict[str, Result]] = {}
+        self._results: dict[Group, Mapping[str, Result] | ConformanceError] = {}
 
     def select(self, items: Iterable[Item]) -> None:
         """Restrict evaluation to ``items``; a group with none of them is evaluated whole."""
@@ -54,19 +55,30 @@ class Bench:
         return selected or [item.case for item in self.plan.items if item.group == group]
 
     def results(self, group: Group) -> Mapping[str, Result]:
-        """Results of a group, by case id."""
+        """Results of a group, by case id.
+
+        Raises:
+            ConformanceError: If they cannot be had; the group is not evaluated again.
+        """
         if group not in self._results:
-            adapter = self.adapter(group.adapter)
-            found = self._runner.run(
-                adapter,
-                group.device,
-                group.dtype,
-                self.cases(group),
-                self.ledger(group.adapter),
-                known=self.followings(group.adapter),
-            )
-            self._results[group] = {result.case: result for result in found}
-        return self._results[group]
+            try:
+                self._results[group] = {result.case: result for result in self._evaluate(group)}
+            except ConformanceError as error:
+                self._results[group] = error
+        found = self._results[group]
+        if isinstance(found, ConformanceError):
+            raise ConformanceError(str(found))
+        return found
+
+    def _evaluate(self, group: Group) -> Sequence[Result]:
+        return self._runner.run(
+            self.adapter(group.adapter),
+            group.device,
+            group.dtype,
+            self.cases(group),
+            self.ledger(group.adapter),
+            known=self.followings(group.adapter),
+        )
 
     def ask_alone(self, group: Group, case: Case) -> Answer:
         """The answer to one question of a group in an evaluation of its own; never graded."""

@@ -219,7 +219,7 @@ class Computed:
 
     outputs: Mapping[str, Any]
 
-    def __init__(self, **outputs: Any) -> None:
+    def __init__(self, /, **outputs: Any) -> None:
         object.__setattr__(self, "outputs", outputs)
 
 

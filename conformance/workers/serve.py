@@ -61,6 +61,7 @@ def serve(target: str) -> int:
     while True:
         line = lines.get()
         if not line:
+            _end_others()
             return 0
         try:
             message = decode(line, FromHost)
@@ -196,6 +197,18 @@ def _listen(requests: IO[bytes], lines: queue.SimpleQueue[bytes]) -> None:
                 return
     lines.put(b"")
     time.sleep(_GRACE_S)
-    if hasattr(os, "killpg") and os.getpgid(0) == os.getpid():
+    if _leads():
         os.killpg(0, signal.SIGKILL)
     os._exit(1)
+
+
+def _end_others() -> None:
+    """Ask what this process has started to end, for the host no longer can."""
+    if _leads():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        os.killpg(0, signal.SIGTERM)
+
+
+def _leads() -> bool:
+    """Whether the process group is that of this process and what it has started."""
+    return hasattr(os, "killpg") and os.getpgid(0) == os.getpid()
