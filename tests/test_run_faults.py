@@ -28,7 +28,7 @@ def test_a_broken_adapter_fails_without_a_traceback(folder: Path, adapter: str) 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--adapter", "tensorfow"], "unknown adapter 'tensorfow'. Did you mean tensorflow? Known are"),
+        (["--adapter", "tensorfow"], "unknown adapter 'tensorfow'. Did you mean tensorflow?"),
         (["--adapter", "fakes:Absent"], "has no attribute 'Absent'. Check the module"),
         (["--device", "tpu"], "numpy does not run on tpu: it runs on cpu. Leave out the device"),
         (["--require-cuda"], "numpy does not run on cuda: it runs on cpu. Leave out the device"),

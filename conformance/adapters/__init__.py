@@ -137,6 +137,9 @@ FRAMEWORKS: Mapping[str, Listing] = {
     "tinygrad": _framework("tinygrad:Tinygrad", "tinygrad", "tinygrad", "clang"),
     "sklearn": _framework("sklearn:Sklearn", "sklearn", "scikit-learn"),
     "onnxruntime": _framework("onnxruntime:Onnxruntime", "onnxruntime onnx", "onnxruntime onnx"),
+    "onnxruntime:softplus": _framework(
+        "onnxruntime_softplus:OnnxruntimeSoftplus", "onnxruntime onnx", "onnxruntime onnx"
+    ),
     "lucid": _framework("lucid:Lucid", "lucid", _LUCID),
     "lucid:module": _framework("lucid_module:LucidModule", "lucid", _LUCID),
 }
@@ -175,10 +178,12 @@ def _unknown(problem: str, name: str) -> UnknownAdapterError:
     if ways := [each for each in OURS if each.startswith(f"{head}:")]:
         known = f"{', '.join(ways)}, and {head}:* for all"
     else:
-        known = ", ".join(sorted(each for each in _known() if ":" not in each)) + ", torch:*"
+        plain = sorted(each for each in _known() if ":" not in each)
+        families = sorted({each.partition(":")[0] for each in OURS if ":" in each})
+        known = ", ".join([*plain, *(f"{family}:*" for family in families)])
     near = get_close_matches(name, [] if "*" in name else _known(), n=1)
     meant = "".join(f" Did you mean {each}?" for each in near)
-    msg = f"{problem}.{meant} Known are {known}; or give package.module:Class."
+    msg = f"{problem}.{meant} Known are {known}; or give package.module:Class, or worker:COMMAND."
     return UnknownAdapterError(msg)
 
 
