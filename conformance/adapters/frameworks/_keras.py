@@ -92,8 +92,8 @@ class Keras(LossAdapter):
                 **{name: found[of[name]] if name in of else loss for name in question.outputs}
             )
 
-    def to_array(self, tensor: Any) -> np.ndarray[Any, Any]:
-        """A tensor of the backend as a NumPy array."""
+    def to_array(self, tensor: Any) -> np.ndarray[Any, Any] | None:
+        """A tensor of the backend as a NumPy array; None where it stands for no derivative."""
         array: np.ndarray[Any, Any] = self.keras.ops.convert_to_numpy(tensor)
         return array
 

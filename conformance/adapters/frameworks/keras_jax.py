@@ -12,6 +12,8 @@ from conformance.operations import OPERATIONS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+
     from conformance.model import Question
 
 # Without it JAX makes float32 of every float64 array, whatever dtype Keras asks it for:
@@ -41,3 +43,7 @@ class KerasJax(Keras):
             return [loss]
         flowing = tensors.get("grad_output", jax.numpy.ones_like(loss))
         return [loss, *pull_back(flowing)]
+
+    def to_array(self, tensor: Any) -> np.ndarray[Any, Any] | None:
+        """None for what JAX gives as the derivative by an integer, which no array can hold."""
+        return None if tensor.dtype == jax.dtypes.float0 else super().to_array(tensor)
