@@ -165,7 +165,7 @@ def test_invalid_cases_exit_with_4(folder: Path, text: str | None, sentence: str
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--adapter", "tensorfow"], "unknown adapter 'tensorfow'. Known are"),
+        (["--adapter", "tensorfow"], "unknown adapter 'tensorfow'. Did you mean tensorflow?"),
         (["--device", "tpu"], "numpy does not run on tpu: it runs on cpu. Leave out the device"),
         (["--require-cuda"], "numpy does not run on cuda: it runs on cpu. Leave out the device"),
         (["--device", "cpu:1"], "unknown device 'cpu:1'. Give cpu, cuda, cuda:N, or a kind that"),

@@ -56,7 +56,7 @@ CHECKS_VALUES = {"torch:aot_eager", "torch:export"}
 @pytest.fixture
 def collected(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The devices from which results are collected; "meta" has no values to collect."""
-    for name in adapters.OURS:
+    for name in (*adapters.BUILT_IN, *adapters.OPTIONAL, *adapters.WAYS):
         adapters.load(name)
     devices = []
 
