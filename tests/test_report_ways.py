@@ -267,6 +267,16 @@ def test_the_ways_share_a_head_above_the_matrix_and_the_page_links_to_them() -> 
     assert "adapter=torch%3Afunc.grad&amp;device=cpu" in hrefs
 
 
+def test_one_way_beside_the_plain_form_is_named_in_the_overview() -> None:
+    plain, same = (result(ONE, name) for name in ("torch", "torch:aten"))
+    other = result(ONE, "torch:aten", formula=careful)
+    for answers, said in [
+        ([plain, same], "aten</a> gives the bits of the plain form"),
+        ([plain, other], "aten</a> does not give the bits of the plain form"),
+    ]:
+        assert said in section_of(render_report([run(answers)], [ONE]), "summary")
+
+
 def test_a_report_without_ways_has_no_section_on_them() -> None:
     page = render_report([run([result(ONE, "torch"), result(ONE, "numpy")])], [ONE])
     assert 'id="ways"' not in page
