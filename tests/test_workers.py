@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 LIMIT = "1"
 NO_ANSWER = f"it gave no answer within {LIMIT} s"
 CLOSED = "the process closed its output"
+FLOODED = "it wrote 8 lines that nobody had asked for"
 NOT_SENT = "its answer cannot be read: "
 NO_MESSAGE = " is no message of protocol 1: "
 
@@ -143,7 +144,6 @@ def _moderate(monkeypatch: pytest.MonkeyPatch) -> None:
         ("answer_and_die", "crashed", "the process ended with exit code 5"),
         ("leave_the_output_to_a_child", "crashed", "the process ended with exit code 0"),
         ("close_the_output", "crashed", CLOSED),
-        ("flood_lines", "broken", "it wrote 8 lines that nobody had asked for"),
         ("flood_without_end", "broken", "it wrote a line of more than 1,048,576 bytes"),
         ("answer_twice", "broken", "it said 'answers' where 'started' was due"),
         ("start_again", "broken", "it said 'started' where 'answers' was due"),
@@ -173,6 +173,29 @@ def test_a_worker_that_misbehaves_costs_the_guilty_question_alone(
     require_guilty_alone(results, right, fault, sentence)
     assert str(told).endswith("; asked one by one")
     adapter.worker.end()
+
+
+def test_a_flood_of_lines_costs_the_guilty_question_alone(
+    started: Path, right: list[Result]
+) -> None:
+    adapter = connected("flood_lines", started)
+    results, _ = ask(adapter)
+    # The first line is no answer, and may be read before there are too many.
+    told = FLOODED if FLOODED in str(results[0].reason) else NO_MESSAGE
+    require_guilty_alone(results, right, "broken", told)
+    adapter.worker.end()
+
+
+def test_a_process_that_floods_is_ended_before_anybody_reads() -> None:
+    flood = [sys.executable, "-I", "-S", "-c", "while True: print('a line', flush=True)"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        flood, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
+    ) as process:
+        said = pipes.Said(process)
+        assert -signal.SIGKILL == process.wait(60)
+        assert b"" == said.lines.get(timeout=60)
+    assert FLOODED == said.problem
 
 
 @pytest.mark.usefixtures("_short")
