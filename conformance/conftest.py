@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import sys
@@ -243,11 +244,17 @@ def _sentences() -> Generator[None, object, object]:
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Send the result along with the report, in plain values that xdist can carry."""
+    """Send the result along with the report, as one value: xdist is slow to carry many."""
     report = yield
     if report.when == "call" and RESULT in item.stash:
-        report.__dict__["conformance"] = msgspec.to_builtins(item.stash[RESULT])
+        report.__dict__["conformance"] = msgspec.msgpack.encode(item.stash[RESULT])
     return report
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Let OpenMP's idle threads sleep: those of several processes would spin for the same cores."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -255,17 +262,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Keep a group on one worker, so that it is evaluated once; for xdist's default only."""
     if config.option.dist != "load":
         return None
-    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - only where xdist is used
+    from conformance.spreading import ByGroup  # noqa: PLC0415 - only where xdist is used
 
-    groups = sorted(map(str, config.stash[BENCH].plan.groups), key=len, reverse=True)
-
-    class ByGroup(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
-        def _split_scope(self, nodeid: str) -> str:
-            # "...[logits/zero/plain-torch-cpu-float32]", or "...[ignite-cpu-float32]" of a group.
-            id_ = nodeid.partition("[")[2].rstrip("]")
-            return next((group for group in groups if id_.endswith(group)), nodeid)
-
-    return ByGroup(config, log)
+    return ByGroup(config, log, config.stash[BENCH].plan.groups)
 
 
 class _Recording:
@@ -281,7 +280,7 @@ class _Recording:
         """Record a result; with xdist, reports come from the workers."""
         found = getattr(report, "conformance", None)
         if found is not None:
-            self._recorder.add(msgspec.convert(found, Result))
+            self._recorder.add(msgspec.msgpack.decode(found, type=Result))
             told = [text for name, text in report.user_properties if name == BROKE_OFF]
             self._recorder.notes += [text for text in told if text not in self._recorder.notes]
         elif report.failed and ("::test_loss" in report.nodeid or "::test_job[" in report.nodeid):

@@ -151,6 +151,7 @@ FLOORS = [
         "smoke.easy",
         "smoke.judging",
         "smoke.slips",
+        "spreading",
         "stash",
         "test_agreement",
         "test_job_agreement",

@@ -147,6 +147,15 @@ def test_xdist_gives_the_results_of_one_process(folder: Path) -> None:
     assert (folder / "reports" / "index.html").exists()
 
 
+def test_xdist_is_given_what_has_to_be_compiled_first(folder: Path) -> None:
+    # Of the order in which they are named, eager code would come first.
+    adapters = ("--adapter", "torch", "--adapter", "torch:inductor")
+    ran = run(folder, "-n", "1", "-vv", "-k", "theme/one", *adapters, adapter="")
+    assert 0 == ran.code, ran.output
+    names = re.findall(r"PASSED .*theme/one-(torch\S*)-cpu-", ran.output)
+    assert ["torch:inductor", "torch"] == list(dict.fromkeys(names)), ran.output
+
+
 @pytest.mark.parametrize("arguments", [[], ["-n", "1"]])
 def test_the_suite_s_own_cases_are_the_default(folder: Path, arguments: list[str]) -> None:
     ran = run(folder, "-k", "logits/negative_tail and float32", *arguments, cases="")

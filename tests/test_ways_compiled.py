@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from conformance.adapters.ways._batches import Batched
+    from conformance.adapters._torch import Tensors
+    from conformance.adapters.ways._batches import Batched, Losses
     from conformance.adapters.ways._compiled import Compiled
     from conformance.model import Answer, Question
 
@@ -124,6 +125,28 @@ def test_many_questions_of_a_kind_are_compiled_once() -> None:
     questions = [ask(logits=[float(number)], targets=[1.0]) for number in range(5)]
     assert all(isinstance(answer, Computed) for answer in answers(way, questions))
     assert 1 == len(graphs) - 1  # One is the trial whether anything can be compiled.
+
+
+def test_what_cannot_be_traced_leaves_its_batch_which_stays_whole() -> None:
+    widths = []
+
+    class Watched(AotEager):
+        def prepare(self, examples: Sequence[Tensors]) -> Losses:
+            widths.append(len(examples))
+            return super().prepare(examples)
+
+    odd = ask(
+        logits=[1.0, 2.0],
+        targets=[0, 1],
+        input_dtypes={"targets": "complex64"},
+        outputs=("loss", "logits_grad"),
+    )
+    sound = [ask(logits=[0.5] * size, targets=[1.0] * size) for size in range(1, 8)]
+    *first, last = answers(Watched(), [*sound, odd])
+    assert isinstance(last, Raised)
+    assert all(isinstance(answer, Computed) for answer in first)
+    # All of them, those that can be traced, and the other one: in a batch, and as a user asks it.
+    assert [8, 7, 1, 1] == widths
 
 
 @pytest.mark.parametrize("kind", ALL)

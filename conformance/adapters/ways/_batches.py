@@ -41,6 +41,11 @@ class Batched(Way):
     def prepare(self, examples: Sequence[Tensors]) -> Losses:
         """A function of tensors of the kinds of ``examples``, in their order."""
 
+    def may_be_prepared(self, example: Tensors) -> bool:
+        """False where it takes little to find out that the function cannot be prepared."""
+        del example
+        return True
+
     def evaluate(self, question: Question) -> Computed:
         """Compute it by a function of its own."""
         tensors = Tensors(question)
@@ -81,14 +86,26 @@ class Batched(Way):
     def _batch(
         self, questions: Sequence[Question], kinds: Sequence[Sequence[int]]
     ) -> Mapping[int, Answer]:
-        """Answers by the place of their question; a batch that raises is halved."""
+        """Answers by the place of their question; a batch that raises is taken apart.
+
+        Those that cannot be prepared leave it, or else it is halved.
+        """
         given = attempt(partial(self._rounds, questions, kinds))
         if isinstance(given, dict):
             return given
         if len(kinds) == 1:
             return {i: attempt(partial(self.evaluate, questions[i])) for i in kinds[0]}
+        sound: list[Sequence[int]] = []
+        others: list[Sequence[int]] = []
+        for kind in kinds:
+            able = self.may_be_prepared(Tensors(questions[kind[0]]))
+            (sound if able else others).append(kind)
         half = len(kinds) // 2
-        return {**self._batch(questions, kinds[:half]), **self._batch(questions, kinds[half:])}
+        parts = [sound, *([kind] for kind in others)] if others else [kinds[:half], kinds[half:]]
+        answers: dict[int, Answer] = {}
+        for part in filter(None, parts):
+            answers |= self._batch(questions, part)
+        return answers
 
     def _rounds(
         self, questions: Sequence[Question], kinds: Sequence[Sequence[int]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache, partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
@@ -14,7 +14,7 @@ from conformance.errors import ConformanceError
 from conformance.model import Declined
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from conformance.adapters._torch import Tensors
     from conformance.adapters.ways._batches import Losses
@@ -73,6 +73,21 @@ class Compiled(Batched):
             return found
 
         return losses
+
+    def may_be_prepared(self, example: Tensors) -> bool:
+        """Whether the function can be traced, which takes a hundredth of what compiling does."""
+        traced = False
+
+        def as_it_is(graph: torch.fx.GraphModule, _: object) -> Callable[..., Any]:
+            nonlocal traced
+            traced = True
+            return graph.forward
+
+        torch.compiler.reset()
+        function = torch.compile(_losses, backend=as_it_is, fullgraph=True, dynamic=False)
+        # What it is called with may be refused, but once it has been traced.
+        attempt(partial(function, [example]))
+        return traced
 
     def _require(self, problem: str | None) -> None:
         if problem:
