@@ -54,6 +54,13 @@ class Bench:
         selected = self._selected.get(group)
         return selected or [item.case for item in self.plan.items if item.group == group]
 
+    def at_hand(self, item: Item) -> Result | None:
+        """The result of an item whose group has been evaluated, all of it as it should be."""
+        found = self._results.get(item.group)
+        if found is None or isinstance(found, ConformanceError) or self.broke_off(item.group):
+            return None
+        return found.get(item.case.id)
+
     def results(self, group: Group) -> Mapping[str, Result]:
         """Results of a group, by case id.
 

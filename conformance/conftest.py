@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import msgspec
 import pytest
 
-from conformance import option_help
+from conformance import answered, option_help
 from conformance.bench import Bench
 from conformance.corpus import load_corpus
 from conformance.errors import ConformanceError
@@ -23,14 +23,13 @@ from conformance.plan import isolated, make_plan
 from conformance.recording import Recorder
 from conformance.records import require_run
 from conformance.results import Result
-from conformance.stash import BENCH, ENDING, REFUSAL, Ending, Refusal
+from conformance.stash import BENCH, ENDING, REFUSAL, RESULT, Ending, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from conformance.plan import Group, Item
 
-RESULT = pytest.StashKey[Result]()
 BROKE_OFF = "broke off"
 """The name of the property that tells why a test's group was not answered in one evaluation."""
 
@@ -113,6 +112,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         isolated(plan) if options.isolate else plan, Grade[options.require], int(options.repeat)
     )
     config.stash[BENCH] = bench
+    config.pluginmanager.register(answered)
     if not hasattr(config, "workerinput"):
         names = ("adapter", "device", "require", "repeat", "isolate", "cases", "keyword")
         given = {name: str(value) for name in names if (value := getattr(options, name))}

@@ -94,3 +94,4 @@ class Ending:
 BENCH: pytest.StashKey[Bench] = pytest.StashKey()
 ENDING: pytest.StashKey[Ending] = pytest.StashKey()
 REFUSAL: pytest.StashKey[Refusal] = pytest.StashKey()
+RESULT: pytest.StashKey[Result] = pytest.StashKey()

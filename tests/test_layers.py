@@ -137,6 +137,7 @@ FLOORS = [
     {"adapters", "apart", "asking", "plan", "runner", "workers.serve"},
     {"report"},
     {
+        "answered",
         "bench",
         "check",
         "cli",

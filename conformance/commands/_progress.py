@@ -79,29 +79,31 @@ class Progress:
             self._count(ids)
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        """Show the group that is asked, before the wait for its answers."""
-        now = time.monotonic()
-        group = self._group(nodeid)
-        seen = group in self._seen
-        self._seen.add(group)
-        with self._lock:
-            self._running[nodeid] = now
-        if not seen or now >= self._drawn + _PAUSE:
-            self._draw(self._line(group, "" if seen else f"{self._questions(group)}, "), once=seen)
+        """Show the group that is asked, before the wait for its answers.
 
-    def pytest_runtest_logfinish(self, nodeid: str) -> None:
-        """Count a test."""
+        With xdist only of the first test of a group.
+        """
+        group = self._group(nodeid)
         with self._lock:
-            self._running.pop(nodeid, None)
-        self._done += 1
+            self._running[nodeid] = time.monotonic()
+        if group not in self._seen:
+            self._seen.add(group)
+            self._draw(self._line(group, f"{self._questions(group)}, "))
 
     def pytest_runtest_logreport(self, report: Any) -> None:
-        """Remember a failure, in a line."""
+        """Remember a failure, in a line, and count a test."""
         if report.failed:
             self.failed += 1
             sentence = _sentence(str(report.longrepr)) or report.nodeid
             if sentence in self.failures or len(self.failures) < FAILURES:
                 self.failures[sentence] += 1
+        # Where a worker of xdist has crashed, it is a report of no phase.
+        if report.when != "teardown" and not (report.when == "setup" and report.passed):
+            with self._lock:
+                self._running.pop(report.nodeid, None)
+            self._done += 1
+            if time.monotonic() >= self._drawn + _PAUSE:
+                self._draw(self._line(self._group(report.nodeid), ""), once=True)
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Tell Ctrl-C from the other reasons for which pytest breaks off."""

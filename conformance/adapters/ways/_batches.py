@@ -29,12 +29,12 @@ class Batched(Way):
     round after round of questions. A kind of which none is left has its first asked again.
 
     Attributes:
-        width: How many kinds share a function.
+        width: How many kinds share a function. Of more, PyTorch takes longer for each.
         checks_values: Whether the function refuses values, such as a probability of 2, and not
             only shapes and dtypes. What it refuses must not spoil a round.
     """
 
-    width: ClassVar[int] = 32
+    width: ClassVar[int] = 16
     checks_values: ClassVar[bool] = True
 
     @abstractmethod
