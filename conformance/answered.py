@@ -23,7 +23,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     question takes. That remains the way of a test that fails, and of the last one of a file, after
     which is torn down what was set up for all of them.
     """
-    if not isinstance(item, pytest.Function) or item.config.getoption("setupshow"):
+    if not isinstance(item, pytest.Function) or item.config.getoption("setupshow", False):
         return None
     found = _at_hand(item)
     if found is None or nextitem is None or nextitem.parent is not item.parent:
@@ -32,7 +32,8 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     spread = hasattr(item.config, "workerinput")
     if not spread:
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    call = pytest.CallInfo.from_call(partial(item.obj, result=found), "call")
+    ending = (KeyboardInterrupt, pytest.exit.Exception)
+    call = pytest.CallInfo.from_call(partial(item.obj, result=found), "call", reraise=ending)
     report = item.ihook.pytest_runtest_makereport(item=item, call=call)
     item.ihook.pytest_runtest_logreport(report=report)
     if not spread:

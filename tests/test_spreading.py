@@ -89,6 +89,25 @@ def test_pytest_shows_the_fixtures_of_every_question_if_it_is_to(folder: Path) -
     assert {"setup": 6, "call": 6, "teardown": 6}.items() <= counts.items()
 
 
+def test_an_interrupt_ends_the_run_wherever_it_comes(folder: Path) -> None:
+    # In float32 theme/two is neither the first question of its group nor the last one of all.
+    (folder / "interrupting.py").write_text(
+        "import os, signal\n"
+        "from conformance import outcome\n"
+        "settled = outcome.settle\n"
+        "def settle(result):\n"
+        "    if result.case == 'theme/two':\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "    settled(result)\n"
+        "outcome.settle = settle\n",
+        encoding="utf-8",
+    )
+    ran = run(folder, "-p", "interrupting")
+    assert 2 == ran.code, ran.output
+    assert "KeyboardInterrupt" in ran.output
+    assert "2 passed" in ran.summary
+
+
 def test_a_test_is_looked_up_and_not_searched(folder: Path) -> None:
     counts = told(folder, "-n", "2")
     assert (2, 0) == (counts["collections"], counts["searched"])
