@@ -81,7 +81,7 @@ class Progress:
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Show the group that is asked, before the wait for its answers.
 
-        With xdist only of the first test of a group.
+        With xdist it is told of few tests, but always of the first one of a group.
         """
         group = self._group(nodeid)
         with self._lock:

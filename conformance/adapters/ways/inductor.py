@@ -16,5 +16,5 @@ class Inductor(Compiled):
     name: ClassVar[str] = "torch:inductor"
     backend: ClassVar[str] = "inductor"
     eager: ClassVar[bool] = False
-    width: ClassVar[int] = 64  # To start the C++ compiler takes as long as a dozen kinds.
+    width: ClassVar[int] = 64  # The C++ compiler takes long to start.
     checks_values: ClassVar[bool] = False
